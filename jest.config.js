@@ -1,0 +1,22 @@
+/**
+ * Unit tests beside the source, as native ES modules. Types are checked by `tsc -b`, which runs before.
+ * Packages of the workspace are resolved to their sources, so a test never sees a stale build.
+ *
+ * @type {import('jest').Config}
+ */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/packages'],
+  testMatch: ['**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
+  },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^@dr-syncer/([a-z]+)$': '<rootDir>/packages/$1/src/index.ts',
+  },
+};

@@ -1,0 +1,178 @@
+/**
+ * The one table of errors: a stable code, whether trying again can help, and what a person can do about it.
+ * Condition reasons, Event reasons, log codes and refusals on the wire are these codes.
+ */
+interface ErrorEntry {
+  /** retry: may pass by itself. wait: passes when the named thing changes. terminal: a person has to act. */
+  readonly kind: 'retry' | 'wait' | 'terminal';
+  readonly remedy: string;
+}
+
+const table = {
+  // Configuration and remote clusters
+  KubeconfigSecretNotFound: {
+    kind: 'wait',
+    remedy:
+      'Create the Secret named in spec.kubeconfigSecret in the same namespace, with the key "kubeconfig".',
+  },
+  KubeconfigRefused: {
+    kind: 'wait',
+    remedy:
+      'Use a kubeconfig with an https server, inline certificate data and a token or inline client certificate only.',
+  },
+  RemoteUnreachable: {
+    kind: 'retry',
+    remedy:
+      'Check that the API server address in the kubeconfig can be reached from the controller and that its certificate matches.',
+  },
+  RemoteUnauthorized: {
+    kind: 'wait',
+    remedy:
+      'The remote API server refused the credentials; renew the token or certificate in the kubeconfig Secret.',
+  },
+  PermissionMissing: {
+    kind: 'wait',
+    remedy: 'Grant the permissions listed in the message to the account in the kubeconfig.',
+  },
+  KeyInvalid: {
+    kind: 'wait',
+    remedy:
+      'Delete the Secret to have a new key made, or put a PEM RSA private key of at least 3072 bits under id_rsa.',
+  },
+  HostKeyMismatch: {
+    kind: 'terminal',
+    remedy:
+      'The agent presented a host key that is not pinned. Find out who answers at that address before anything else.',
+  },
+  AgentNotReady: {
+    kind: 'retry',
+    remedy:
+      'Look at the agent DaemonSet: kubectl -n dr-syncer-system get pods -l app=dr-syncer-agent -o wide.',
+  },
+  AgentUnreachable: {
+    kind: 'retry',
+    remedy:
+      'Check that TCP port 2222 of the node is reachable from the controller and from the source nodes.',
+  },
+  // Replications
+  RemoteClusterNotFound: {
+    kind: 'wait',
+    remedy: 'Create the RemoteCluster named in spec.destinationCluster.',
+  },
+  RemoteClusterNotReady: { kind: 'wait', remedy: 'See the conditions of the RemoteCluster.' },
+  NamespaceNotAllowed: {
+    kind: 'terminal',
+    remedy: 'Use a namespace that the rules allow, or move the Replication to dr-syncer-system.',
+  },
+  SourceNamespaceNotFound: {
+    kind: 'wait',
+    remedy: 'Create the source namespace or correct spec.sourceNamespace.',
+  },
+  UnknownResourceType: {
+    kind: 'terminal',
+    remedy: 'Name a type that the source cluster serves: plural, singular, kind, short name or plural.group.',
+  },
+  ObjectRejected: { kind: 'terminal', remedy: 'The remote API server refused the object; see the message.' },
+  ObjectConflict: {
+    kind: 'terminal',
+    remedy: 'Another field manager owns these fields at the destination; remove its object or fields first.',
+  },
+  ForeignObject: {
+    kind: 'terminal',
+    remedy:
+      'An object of that name exists at the destination and was not made by DR-Syncer; delete or rename it.',
+  },
+  Timeout: { kind: 'retry', remedy: 'The other side did not answer in time.' },
+  Internal: { kind: 'retry', remedy: 'Please report this with the log lines around it.' },
+  Cancelled: { kind: 'retry', remedy: 'Nothing: it was asked for.' },
+  // Volumes
+  StorageClassNotFound: {
+    kind: 'wait',
+    remedy: 'Create the storage class in the remote cluster or add it to spec.pvcConfig.storageClassMapping.',
+  },
+  ClaimNotBound: {
+    kind: 'retry',
+    remedy: 'See the events of the claim in the namespace named in the message.',
+  },
+  VolumeNotMounted: { kind: 'retry', remedy: 'See the events of the pod that should mount the volume.' },
+  VolumeModeUnsupported: {
+    kind: 'terminal',
+    remedy: 'Only volumes with volumeMode Filesystem can be copied.',
+  },
+  VolumeNotFound: {
+    kind: 'retry',
+    remedy:
+      'The agent does not see the volume below the kubelet directory of the node; check agentDeployment.kubeletDir.',
+  },
+  IdentityRefused: {
+    kind: 'terminal',
+    remedy:
+      'Change spec.moverSecurityContext as the message says, or have the namespace annotated for privileged movers.',
+  },
+  IdentityMismatch: {
+    kind: 'terminal',
+    remedy:
+      'The started process did not have the identity it was meant to have and was ended; please report this.',
+  },
+  SourceEmpty: {
+    kind: 'terminal',
+    remedy: 'The source volume is empty and the copy is not: check that the right volume is mounted.',
+  },
+  TransferFailed: { kind: 'retry', remedy: 'See the message of rsync.' },
+  TransferPartial: {
+    kind: 'terminal',
+    remedy: 'Some files could not be copied with this identity; see the list in the message.',
+  },
+  TransferStalled: {
+    kind: 'retry',
+    remedy: 'No data moved for the stall timeout; check the network between the nodes.',
+  },
+  DestinationFull: { kind: 'wait', remedy: 'Grow the volume at the destination or free space in it.' },
+  RsyncTooOld: { kind: 'terminal', remedy: 'Privileged movers need rsync 3.5 or newer in the agent image.' },
+  // Agent protocol
+  GrantNotFound: {
+    kind: 'retry',
+    remedy: 'The grant has expired or was withdrawn; the next run opens a new one.',
+  },
+  BadRequest: {
+    kind: 'terminal',
+    remedy: 'Controller and agent do not understand each other; run the same version of both.',
+  },
+  TransferNotFound: {
+    kind: 'retry',
+    remedy: 'The agent has restarted; the next run starts the transfer again.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof table;
+export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = table;
+
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(table, value);
+}
+
+/** An error with a code from the table. `message` says what happened, never holds secret material. */
+export class DrError extends Error {
+  override readonly name = 'DrError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get kind(): ErrorEntry['kind'] {
+    return errorTable[this.code].kind;
+  }
+
+  get remedy(): string {
+    return errorTable[this.code].remedy;
+  }
+}
+
+/** Any thrown value as a `DrError`; what is not one of ours becomes `fallback`. */
+export function toDrError(err: unknown, fallback: ErrorCode = 'Internal'): DrError {
+  if (err instanceof DrError) return err;
+  const message = err instanceof Error ? err.message : String(err);
+  return new DrError(fallback, message, { cause: err });
+}

@@ -1,0 +1,64 @@
+/**
+ * Names that users and other programs see: API group, labels, annotations, well-known objects.
+ * They are written here once; nothing else in the tree spells them out.
+ */
+export const API_GROUP = 'dr-syncer.io';
+export const API_VERSION = 'v1alpha1';
+export const API_GROUP_VERSION = `${API_GROUP}/${API_VERSION}`;
+
+/** Where the product itself lives, in the source cluster and in every remote. */
+export const SYSTEM_NAMESPACE = 'dr-syncer-system';
+/** Field manager of every object written by server-side apply. */
+export const FIELD_MANAGER = 'dr-syncer';
+
+export const label = {
+  /** Object is not copied when "true". */
+  ignore: `${API_GROUP}/ignore`,
+  /** On objects at the destination: they belong to us. Value: `FIELD_MANAGER`. */
+  managedBy: `${API_GROUP}/managed-by`,
+  /** On objects at the destination: UID of the Replication that owns them. */
+  replication: `${API_GROUP}/replication`,
+  /** On placeholder pods: UID of the claim they hold mounted. */
+  placeholder: `${API_GROUP}/placeholder-for`,
+  /** On Deployments and StatefulSets: replicas of the standby instead of 0. */
+  scaleOverride: `${API_GROUP}/scale-override`,
+} as const;
+
+export const annotation = {
+  /** On a Replication: sync now. The value is a request id, echoed in `status.lastSyncRequest`. */
+  syncNow: `${API_GROUP}/sync-now`,
+  /** On a RemoteCluster: "true" rotates the SSH key. */
+  rotateSshKey: `${API_GROUP}/rotate-ssh-key`,
+  /** On a Namespace: "true" lets transfers of its volumes keep foreign owners. */
+  privilegedMovers: `${API_GROUP}/privileged-movers`,
+  /** The same, as VolSync's users know it. */
+  privilegedMoversAlias: 'volsync.backube/privileged-movers',
+  /** At the destination: replica count of the source. */
+  originalReplicas: `${API_GROUP}/original-replicas`,
+  /** At the destination: hash of the desired state that was applied last. */
+  desiredHash: `${API_GROUP}/desired-hash`,
+  /** At the destination: `namespace/name` of the object in the source cluster. */
+  source: `${API_GROUP}/source`,
+} as const;
+
+export const finalizer = { remoteCluster: `${API_GROUP}/remote-cluster` } as const;
+
+/** The user name that the agent's SSH server accepts. */
+export const SSH_USER = 'drsyncer';
+export const AGENT_PORT = 2222;
+/** Forced command of the controller's key: the control protocol, nothing else. */
+export const CONTROL_COMMAND = 'dr-syncer-control';
+/** Forced command of a transfer's key: checks what rsync asks for and runs it confined to one directory. */
+export const RSYNC_COMMAND = 'dr-syncer-rsync';
+
+export const agentNames = {
+  daemonSet: 'dr-syncer-agent',
+  serviceAccount: 'dr-syncer-agent',
+  /** Secret in the agent's own cluster: `ssh_host_ed25519_key`, `ssh_host_rsa_key` and their `.pub`. */
+  hostKeysSecret: 'dr-syncer-agent-host-keys',
+  /** Secret in the agent's own cluster: `authorized_keys`. */
+  authorizedKeysSecret: 'dr-syncer-agent-authorized-keys',
+} as const;
+
+/** Secret with the key that the controller uses towards the agents of its own cluster. */
+export const SOURCE_KEY_SECRET = 'dr-syncer-source-ssh-key';
