@@ -1,1 +1,1 @@
-export {};
+export * from './control/messages.js';

@@ -1,0 +1,195 @@
+import { identitySchema } from '@dr-syncer/api';
+import { z } from 'zod';
+
+/**
+ * What controller and agent say to each other, over an exec channel of the agent's SSH server (forced command
+ * `dr-syncer-control`), and what the agent's `ssh` container says to its `mover` container over a unix socket.
+ * One JSON object a line; see `peer.ts` for the framing. Sizes are bytes, times are ISO 8601, durations seconds.
+ */
+export const PROTOCOL_VERSION = 1;
+
+const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
+const time = z.iso.datetime();
+/** Names that become path components: DNS labels and UIDs only, so never a slash or dot-dot. */
+const podUid = z.string().regex(/^[0-9a-f][0-9a-f-]{0,63}$/);
+const pvName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
+
+/** A volume by the objects of the API server that stand for it: never by a path. */
+export const volumeRefSchema = z.strictObject({ podUid, pvName });
+export type VolumeRef = z.infer<typeof volumeRefSchema>;
+
+export const volumeInfoSchema = z.object({
+  /** Where the agent sees the volume's root. */
+  path: z.string(),
+  fsType: z.string(),
+  source: z.string(),
+  readOnly: z.boolean(),
+  /** File system supports per-file SELinux labels on this mount. */
+  seclabel: z.boolean(),
+  /** Context the file system is mounted with, when it is. */
+  mountContext: z.string().optional(),
+  /** Of the file system, which may be shared with others (a local directory). */
+  capacityBytes: z.number(),
+  usedBytes: z.number(),
+  /** Nothing in it but lost+found. */
+  empty: z.boolean(),
+});
+export type VolumeInfo = z.infer<typeof volumeInfoSchema>;
+
+export const grantSchema = z.strictObject({
+  id,
+  /** OpenSSH public key of this one transfer: `ssh-ed25519 AAAA...`. */
+  publicKey: z.string().max(2048),
+  volume: volumeRefSchema,
+  /** write: the peer pushes into the volume. read: it pulls from it. */
+  direction: z.enum(['write', 'read']),
+  allowDelete: z.boolean(),
+  /** OpenSSH `from=` patterns; empty: any address. */
+  from: z.array(z.string().max(256)).max(64),
+  expiresAt: time,
+  identity: identitySchema,
+  /** Attach `rsync --server` to numeric ids, devices and so on only as these say. */
+  preserve: z.strictObject({ devices: z.boolean(), fileCapabilities: z.boolean() }),
+});
+export type Grant = z.infer<typeof grantSchema>;
+
+export const transferOptionsSchema = z.strictObject({
+  delete: z.boolean(),
+  excludePaths: z.array(z.string().min(1).max(4096)).max(256),
+  /** KiB a second as rsync's --bwlimit counts; 0: unlimited. */
+  bandwidthLimitKiB: z.number().int().min(0),
+  /** No byte moved for this long: the transfer is ended. */
+  stallTimeoutSeconds: z.number().int().min(5),
+  totalTimeoutSeconds: z.number().int().min(0),
+  /** Compare by content instead of size and time. */
+  checksum: z.boolean(),
+  devices: z.boolean(),
+  fileCapabilities: z.boolean(),
+});
+export type TransferOptions = z.infer<typeof transferOptionsSchema>;
+
+const destinationSchema = z.strictObject({
+  host: z.string().max(253),
+  port: z.number().int().min(1).max(65535),
+  /** known_hosts key parts, `ssh-ed25519 AAAA...`: one of them must be presented. */
+  hostKeys: z.array(z.string().max(2048)).min(1).max(8),
+  /** As the grant's answer gave it. */
+  path: z.string().max(4096),
+  /** The receiving side keeps owners (it is privileged). */
+  preserveOwners: z.boolean(),
+});
+export type TransferDestination = z.infer<typeof destinationSchema>;
+
+export const transferPhases = [
+  'Prepared',
+  'Connecting',
+  'Scanning',
+  'Transferring',
+  'Finishing',
+  'Succeeded',
+  'Failed',
+] as const;
+
+export const transferStateSchema = z.object({
+  id,
+  phase: z.enum(transferPhases),
+  startedAt: time.optional(),
+  /** When the first byte of rsync's protocol came back from the destination. */
+  firstByteAt: time.optional(),
+  finishedAt: time.optional(),
+  /** 0..100; absent while the file list is still being made. */
+  percent: z.number().optional(),
+  /** Bytes of file data considered so far, and in all. */
+  bytesDone: z.number(),
+  bytesTotal: z.number().optional(),
+  bytesPerSecond: z.number(),
+  etaSeconds: z.number().optional(),
+  filesTransferred: z.number(),
+  filesTotal: z.number().optional(),
+  filesDeleted: z.number(),
+  /** Literal file data sent; what really moved. */
+  literalBytes: z.number(),
+  bytesSent: z.number(),
+  bytesReceived: z.number(),
+  /** rsync's exit code. */
+  exitCode: z.number().optional(),
+  /** Files that vanished while being copied (exit code 24): success with a note. */
+  vanished: z.number(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+export type TransferState = z.infer<typeof transferStateSchema>;
+
+export const methods = {
+  hello: {
+    params: z.strictObject({}),
+    result: z.object({
+      protocol: z.number(),
+      version: z.string(),
+      node: z.string(),
+      startedAt: time,
+      now: time,
+      rsyncVersion: z.string(),
+      /** rsync is new enough for a privileged receiver (3.5: see the security page). */
+      privilegedMovers: z.boolean(),
+      selinux: z.boolean(),
+    }),
+  },
+  'volumes.locate': { params: volumeRefSchema, result: volumeInfoSchema },
+  'grants.open': { params: grantSchema, result: z.object({ path: z.string(), user: z.string() }) },
+  'grants.close': { params: z.strictObject({ id }), result: z.object({ closed: z.boolean() }) },
+  'grants.list': {
+    params: z.strictObject({}),
+    result: z.object({ grants: z.array(z.object({ id, line: z.string(), expiresAt: time })) }),
+  },
+  'transfers.prepare': {
+    params: z.strictObject({ id, volume: volumeRefSchema, identity: identitySchema }),
+    result: z.object({ publicKey: z.string(), volume: volumeInfoSchema }),
+  },
+  'transfers.start': {
+    params: z.strictObject({ id, destination: destinationSchema, options: transferOptionsSchema }),
+    result: transferStateSchema,
+  },
+  'transfers.get': { params: z.strictObject({ id }), result: transferStateSchema },
+  'transfers.list': {
+    params: z.strictObject({}),
+    result: z.object({ transfers: z.array(transferStateSchema) }),
+  },
+  /** Answers when the transfer has ended; `transfer` events with its state come before. */
+  'transfers.watch': { params: z.strictObject({ id }), result: transferStateSchema },
+  'transfers.cancel': { params: z.strictObject({ id }), result: transferStateSchema },
+  /** Ends and forgets it. */
+  'transfers.forget': { params: z.strictObject({ id }), result: z.object({ forgotten: z.boolean() }) },
+  /** `ssh` container to `mover` only: fix the directory and identity of a grant. */
+  'receivers.open': {
+    params: grantSchema.omit({ publicKey: true, from: true }),
+    result: z.object({ path: z.string() }),
+  },
+  'receivers.close': { params: z.strictObject({ id }), result: z.object({ closed: z.boolean() }) },
+  /**
+   * `ssh` container to `mover` only: start rsync with these arguments (already checked against the grammar; the path
+   * is replaced by the mover) on the first connection to `socket`. A `receiver.exit` event
+   * `{run, exitCode, signal, stderr}` follows.
+   */
+  'receivers.start': {
+    params: z.strictObject({ id, argv: z.array(z.string().max(4096)).max(128) }),
+    result: z.object({ run: id, socket: z.string() }),
+  },
+  'receivers.kill': { params: z.strictObject({ run: id }), result: z.object({ killed: z.boolean() }) },
+} as const;
+
+export type Method = keyof typeof methods;
+export type Params<M extends Method> = z.infer<(typeof methods)[M]['params']>;
+export type Result<M extends Method> = z.infer<(typeof methods)[M]['result']>;
+
+export const events = {
+  transfer: transferStateSchema,
+  'receiver.exit': z.object({
+    run: id,
+    exitCode: z.number().nullable(),
+    signal: z.string().nullable(),
+    /** The last few KiB of rsync's standard error. */
+    stderr: z.string(),
+  }),
+} as const;
+export type EventName = keyof typeof events;
+export type EventData<E extends EventName> = z.infer<(typeof events)[E]>;
