@@ -1,0 +1,125 @@
+import { z } from 'zod';
+
+import { AGENT_PORT } from '../names.js';
+import { conditions, dnsLabel, dnsName, metadataSchema, timestamp } from './common.js';
+
+const quantities = z.record(z.string(), z.string());
+
+const toleration = z
+  .object({
+    key: z.string().optional(),
+    operator: z.enum(['Exists', 'Equal']).optional(),
+    value: z.string().optional(),
+    effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+    tolerationSeconds: z.int().optional(),
+  })
+  .describe('A Kubernetes toleration.');
+
+const agentDeployment = z.object({
+  image: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .describe("Image of the agent. Default: the controller's setting."),
+  resources: z
+    .object({ requests: quantities.optional(), limits: quantities.optional() })
+    .optional()
+    .describe('Resources of each of the two containers of the agent.'),
+  nodeSelector: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Nodes that run the agent. Default: all.'),
+  tolerations: z.array(toleration).max(32).optional().describe('Default: every taint is tolerated.'),
+  priorityClassName: dnsName.optional().describe('Priority class of the agent pods.'),
+  kubeletDir: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._/-]{1,200}$/)
+    .default('/var/lib/kubelet')
+    .describe("The kubelet's directory on the nodes."),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(AGENT_PORT)
+    .describe('Port of the nodes on which the agents listen for SSH.'),
+});
+
+const connectivity = z.object({
+  addressType: z
+    .enum(['InternalIP', 'ExternalIP', 'Hostname'])
+    .default('InternalIP')
+    .describe('Which of the addresses of a node the source cluster reaches it at.'),
+  overrides: z
+    .record(z.string(), z.string().max(253))
+    .optional()
+    .describe('Address by node name, where the Node object does not hold the one to use.'),
+  sourceRanges: z
+    .array(z.string().max(64))
+    .max(32)
+    .optional()
+    .describe(
+      'Addresses (CIDR) that transfers are seen to come from at the remote, where a gateway translates them. Default: the addresses of the source node.',
+    ),
+});
+
+export const remoteClusterSpec = z.object({
+  kubeconfigSecret: dnsName.describe('Secret in the same namespace with the key "kubeconfig".'),
+  sshKeySecret: dnsName
+    .optional()
+    .describe(
+      'Secret in the same namespace with id_rsa and id_rsa.pub; made when missing. Default: <name>-ssh-key.',
+    ),
+  paused: z.boolean().default(false).describe('Nothing is done with this cluster while true.'),
+  allowedNamespaces: z
+    .array(
+      z
+        .union([dnsLabel, z.literal('*')])
+        .meta({ type: 'string', anyOf: undefined, pattern: '^(\\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)$' }),
+    )
+    .max(1000)
+    .optional()
+    .describe('Namespaces whose Replications may use this cluster, "*" for all. Default: only its own.'),
+  agentDeployment: agentDeployment
+    .default(agentDeployment.parse({}))
+    .describe('How the agent runs in the remote cluster.'),
+  connectivity: connectivity
+    .default(connectivity.parse({}))
+    .describe('How the nodes of the remote are reached.'),
+});
+
+export const remoteClusterStatus = z.object({
+  phase: z.enum(['Pending', 'Ready', 'Degraded', 'Failed', 'Paused']).optional(),
+  observedGeneration: z.int().optional(),
+  conditions: conditions.optional(),
+  serverVersion: z.string().optional().describe('Version of the remote API server.'),
+  agentStatus: z
+    .object({
+      desired: z.int().describe('Nodes that should run an agent.'),
+      ready: z.int().describe('Nodes whose agent is ready.'),
+      summary: z.string().describe('ready/desired, for the table.'),
+      notReady: z.array(z.string()).max(20).optional().describe('The first nodes without a ready agent.'),
+    })
+    .optional(),
+  sshKey: z
+    .object({
+      fingerprint: z.string().describe("SHA256 fingerprint of the controller's key."),
+      createdAt: timestamp.optional(),
+    })
+    .optional(),
+  hostKeyFingerprints: z
+    .array(z.string())
+    .max(4)
+    .optional()
+    .describe("SHA256 fingerprints of the agents' host keys."),
+});
+
+export const remoteClusterSchema = z.looseObject({
+  metadata: metadataSchema,
+  spec: remoteClusterSpec,
+  status: remoteClusterStatus.optional(),
+});
+
+export type RemoteClusterSpec = z.infer<typeof remoteClusterSpec>;
+export type RemoteClusterStatus = z.infer<typeof remoteClusterStatus>;
+export type RemoteCluster = z.infer<typeof remoteClusterSchema>;

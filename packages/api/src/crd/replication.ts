@@ -1,0 +1,189 @@
+import { z } from 'zod';
+
+import { conditions, dnsLabel, dnsName, metadataSchema, timestamp } from './common.js';
+
+const accessMode = z.enum(['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod']);
+
+const labelSelector = z
+  .object({
+    matchLabels: z.record(z.string(), z.string()).optional(),
+    matchExpressions: z
+      .array(
+        z.object({
+          key: z.string().max(317),
+          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+          values: z.array(z.string().max(63)).max(100).optional(),
+        }),
+      )
+      .max(32)
+      .optional(),
+  })
+  .describe('A Kubernetes label selector.');
+
+const sync = z.object({
+  mode: z
+    .enum(['Manual'])
+    .default('Manual')
+    .describe('Manual: when the annotation dr-syncer.io/sync-now is set.'),
+});
+
+const deploymentConfig = z.object({
+  scaleToZero: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Deployments and StatefulSets have no replicas at the destination; the count is kept in an annotation.',
+    ),
+});
+
+const serviceConfig = z.object({
+  preserveNodePorts: z.boolean().default(false).describe('Keep the node port numbers of the source.'),
+});
+
+const pvcConfig = z.object({
+  includeData: z.boolean().default(true).describe('Copy what is in the volumes, not only the claims.'),
+  storageClassMapping: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Storage class at the destination by storage class in the source; "*" maps the rest.'),
+  accessModeMapping: z
+    .record(z.string(), accessMode)
+    .optional()
+    .describe('Access mode at the destination by access mode in the source.'),
+  excludePaths: z
+    .array(z.string().min(1).max(4096))
+    .max(100)
+    .optional()
+    .describe("Patterns of rsync's --exclude, relative to the root of the volume."),
+  bandwidthLimit: z.int().min(0).default(0).describe('KiB per second and volume; 0: no limit.'),
+  timeoutSeconds: z
+    .int()
+    .min(0)
+    .max(2_592_000)
+    .default(86_400)
+    .describe('Longest time for one volume; 0: no limit.'),
+  stallTimeoutSeconds: z
+    .int()
+    .min(5)
+    .max(86_400)
+    .default(120)
+    .describe('A transfer that moves nothing for this long is ended.'),
+});
+
+export const replicationSpec = z.object({
+  destinationCluster: z
+    .string()
+    .max(317)
+    .regex(/^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+    .describe('RemoteCluster: a name in the same namespace, or namespace/name where that one allows it.'),
+  sourceNamespace: dnsLabel
+    .optional()
+    .describe('Namespace to copy. Default: its own. Only Replications in dr-syncer-system may name another.'),
+  destinationNamespace: dnsLabel.optional().describe('Namespace in the remote. Default: the same name.'),
+  resourceTypes: z
+    .array(z.string().min(1).max(317))
+    .max(200)
+    .optional()
+    .describe('Types to copy: plural, singular, kind, short name or plural.group; "*" or nothing: all.'),
+  excludeResources: z
+    .array(z.object({ kind: z.string().min(1).max(317), name: dnsName.optional() }))
+    .max(500)
+    .optional()
+    .describe('Objects to leave out: all of a kind, or one by name.'),
+  labelSelector: labelSelector.optional().describe('Only objects that match are copied.'),
+  sync: sync.default(sync.parse({})),
+  paused: z.boolean().default(false).describe('Nothing is started while true.'),
+  deploymentConfig: deploymentConfig.default(deploymentConfig.parse({})),
+  serviceConfig: serviceConfig.default(serviceConfig.parse({})),
+  pvcConfig: pvcConfig.default(pvcConfig.parse({})),
+  moverSecurityContext: z
+    .looseObject({})
+    .optional()
+    .meta({ 'x-kubernetes-preserve-unknown-fields': true })
+    .describe(
+      "A PodSecurityContext: what the transfers' processes run as. Checked against the ranges of the namespace; the answer is in the status.",
+    ),
+});
+
+const failure = z.object({ name: z.string(), reason: z.string(), message: z.string() });
+
+export const volumePhases = [
+  'Pending',
+  'Preparing',
+  'Transferring',
+  'Succeeded',
+  'Failed',
+  'Skipped',
+] as const;
+
+export const volumeStatus = z.object({
+  name: z.string().describe('The claim.'),
+  phase: z.enum(volumePhases),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  percent: z.int().min(0).max(100).optional(),
+  bytesDone: z.int().optional().describe('Bytes of file data looked at so far.'),
+  bytesTotal: z.int().optional(),
+  bytesPerSecond: z.int().optional(),
+  etaSeconds: z.int().optional(),
+  literalBytes: z.int().optional().describe('Bytes of file data that really moved.'),
+  filesTransferred: z.int().optional(),
+  filesTotal: z.int().optional(),
+  filesDeleted: z.int().optional(),
+  startedAt: timestamp.optional(),
+  firstByteAt: timestamp.optional(),
+  finishedAt: timestamp.optional(),
+  lastSuccessTime: timestamp.optional(),
+  sourceNode: z.string().optional(),
+  destinationNode: z.string().optional(),
+  identity: z
+    .object({ source: z.string(), destination: z.string(), origin: z.string() })
+    .optional()
+    .describe('What the processes at both ends ran as, and where that came from.'),
+});
+
+export const replicationStatus = z.object({
+  phase: z.enum(['Pending', 'Running', 'Completed', 'Failed', 'Paused']).optional(),
+  observedGeneration: z.int().optional(),
+  conditions: conditions.optional(),
+  lastSyncRequest: z.string().optional().describe('Value of the sync-now annotation that was answered last.'),
+  lastSyncTime: timestamp.optional().describe('End of the last sync, good or bad.'),
+  lastSuccessTime: timestamp
+    .optional()
+    .describe('Start of the last sync that copied everything: the state the standby has.'),
+  lastSyncDuration: z.string().optional(),
+  syncStats: z
+    .object({
+      total: z.int(),
+      applied: z.int().describe('Objects that were written.'),
+      unchanged: z.int(),
+      failed: z.int(),
+      skipped: z.int(),
+    })
+    .optional(),
+  resourceStatus: z
+    .array(
+      z.object({
+        kind: z.string(),
+        synced: z.int(),
+        failed: z.int(),
+        failures: z.array(failure).max(5).optional().describe('The first failures by name.'),
+      }),
+    )
+    .max(100)
+    .optional(),
+  volumes: z.array(volumeStatus).max(100).optional(),
+  volumesSummary: z.string().optional().describe('done/all, for the table.'),
+});
+
+export const replicationSchema = z.looseObject({
+  metadata: metadataSchema,
+  spec: replicationSpec,
+  status: replicationStatus.optional(),
+});
+
+export type ReplicationSpec = z.infer<typeof replicationSpec>;
+export type ReplicationStatus = z.infer<typeof replicationStatus>;
+export type VolumeStatus = z.infer<typeof volumeStatus>;
+export type Replication = z.infer<typeof replicationSchema>;
+export type LabelSelector = z.infer<typeof labelSelector>;
