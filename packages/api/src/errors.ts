@@ -54,6 +54,11 @@ const table = {
     remedy:
       'Check that TCP port 2222 of the node is reachable from the controller and from the source nodes.',
   },
+  AgentRefusedKey: {
+    kind: 'retry',
+    remedy:
+      'The agent does not know the key of the controller (yet): see the key rotation in the status of the RemoteCluster.',
+  },
   // Replications
   RemoteClusterNotFound: {
     kind: 'wait',
@@ -73,6 +78,13 @@ const table = {
     remedy: 'Name a type that the source cluster serves: plural, singular, kind, short name or plural.group.',
   },
   ObjectRejected: { kind: 'terminal', remedy: 'The remote API server refused the object; see the message.' },
+  ObjectNotFound: { kind: 'wait', remedy: 'Create the object, namespace or type named in the message.' },
+  ObjectChanged: { kind: 'retry', remedy: 'Nothing: someone else changed the object at the same time.' },
+  ApiServerUnavailable: {
+    kind: 'retry',
+    remedy: 'The API server is overloaded or failed inside; it is asked again later. See its log if this stays.',
+  },
+  LeadershipLost: { kind: 'retry', remedy: 'Nothing: another replica of the controller has taken over.' },
   ObjectConflict: {
     kind: 'terminal',
     remedy: 'Another field manager owns these fields at the destination; remove its object or fields first.',
@@ -104,6 +116,10 @@ const table = {
     remedy:
       'The agent does not see the volume below the kubelet directory of the node; check agentDeployment.kubeletDir.',
   },
+  VolumeReadOnly: {
+    kind: 'wait',
+    remedy: 'The volume is mounted read-only, so nothing can be written to it: see the claim and the pod that mounts it.',
+  },
   IdentityRefused: {
     kind: 'terminal',
     remedy:
@@ -134,6 +150,7 @@ const table = {
     kind: 'retry',
     remedy: 'The grant has expired or was withdrawn; the next run opens a new one.',
   },
+  Busy: { kind: 'retry', remedy: 'Too many requests wait for an answer already; it passes.' },
   BadRequest: {
     kind: 'terminal',
     remedy: 'Controller and agent do not understand each other; run the same version of both.',

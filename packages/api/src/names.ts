@@ -35,13 +35,13 @@ export const annotation = {
   privilegedMoversAlias: 'volsync.backube/privileged-movers',
   /** At the destination: replica count of the source. */
   originalReplicas: `${API_GROUP}/original-replicas`,
+  /** At the destination: whether the source's CronJob or Job was suspended. */
+  originalSuspend: `${API_GROUP}/original-suspend`,
   /** At the destination: hash of the desired state that was applied last. */
   desiredHash: `${API_GROUP}/desired-hash`,
   /** At the destination: `namespace/name` of the object in the source cluster. */
   source: `${API_GROUP}/source`,
 } as const;
-
-export const finalizer = { remoteCluster: `${API_GROUP}/remote-cluster` } as const;
 
 /** The user name that the agent's SSH server accepts. */
 export const SSH_USER = 'drsyncer';
