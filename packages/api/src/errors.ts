@@ -82,7 +82,8 @@ const table = {
   ObjectChanged: { kind: 'retry', remedy: 'Nothing: someone else changed the object at the same time.' },
   ApiServerUnavailable: {
     kind: 'retry',
-    remedy: 'The API server is overloaded or failed inside; it is asked again later. See its log if this stays.',
+    remedy:
+      'The API server is overloaded or failed inside; it is asked again later. See its log if this stays.',
   },
   LeadershipLost: { kind: 'retry', remedy: 'Nothing: another replica of the controller has taken over.' },
   ObjectConflict: {
@@ -118,7 +119,8 @@ const table = {
   },
   VolumeReadOnly: {
     kind: 'wait',
-    remedy: 'The volume is mounted read-only, so nothing can be written to it: see the claim and the pod that mounts it.',
+    remedy:
+      'The volume is mounted read-only, so nothing can be written to it: see the claim and the pod that mounts it.',
   },
   IdentityRefused: {
     kind: 'terminal',
@@ -129,6 +131,11 @@ const table = {
     kind: 'terminal',
     remedy:
       'The started process did not have the identity it was meant to have and was ended; please report this.',
+  },
+  DestinationInUse: {
+    kind: 'wait',
+    remedy:
+      'A pod of the workload has the volume mounted at the destination; scale it to zero before syncing.',
   },
   SourceEmpty: {
     kind: 'terminal',

@@ -1,0 +1,89 @@
+import { chmod, chown } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+
+import type { Logger } from '@dr-syncer/runtime';
+import { type Handlers, Peer, type Result } from '@dr-syncer/ssh';
+
+import type { ReceiverOwner, Receivers } from './receivers/receivers.js';
+import type { Transfers } from './transfers/transfers.js';
+import { watchTransfer } from './transfers/watch.js';
+import type { VolumeLocator } from './volumes/locate.js';
+
+export interface ControlServerOptions {
+  readonly socketPath: string;
+  /** Whose processes may connect, besides root's. */
+  readonly gid: number;
+  readonly locator: VolumeLocator;
+  readonly receivers: Receivers;
+  readonly transfers: Transfers;
+  readonly hello: () => Result<'hello'>;
+  readonly logger: Logger;
+}
+
+/** There is one `ssh` container; while it restarts its old connection may still be there. */
+const MAX_PEERS = 4;
+
+/** Answers the `ssh` container of the same pod. What it opened goes with its connection; transfers go on. */
+export class MoverControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #server: Server;
+  readonly #peers = new Set<Peer>();
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server.maxConnections = MAX_PEERS;
+  }
+
+  /** @throws the error of listen(2), chown(2) */
+  async listen(): Promise<void> {
+    const { socketPath, gid } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(socketPath, resolve);
+    });
+    await chown(socketPath, 0, gid);
+    await chmod(socketPath, 0o660);
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    for (const peer of this.#peers) peer.close();
+    await Promise.all([...this.#peers].map((peer) => peer.closed));
+    if (this.#server.listening) await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #serve(socket: Socket): void {
+    const { logger, receivers } = this.#options;
+    const peer = new Peer(socket);
+    const owner: ReceiverOwner = { onExit: (exit) => void peer.emit('receiver.exit', exit) };
+    peer.handle(this.#handlers(peer, owner));
+    this.#peers.add(peer);
+    logger.info('ssh container connected');
+    void peer.closed.then(async ({ error }) => {
+      this.#peers.delete(peer);
+      logger.info('ssh container disconnected', { err: error });
+      await receivers.closeOwner(owner);
+    });
+  }
+
+  #handlers(peer: Peer, owner: ReceiverOwner): Handlers {
+    const { locator, receivers, transfers, hello } = this.#options;
+    return {
+      hello,
+      'volumes.locate': (ref) => locator.locate(ref),
+      'receivers.open': (grant) => receivers.open(owner, grant),
+      'receivers.close': async ({ id }) => ({ closed: await receivers.close(owner, id) }),
+      'receivers.start': (params) => receivers.start(owner, params),
+      'receivers.kill': ({ run }) => ({ killed: receivers.kill(owner, run) }),
+      'transfers.prepare': (params) => transfers.prepare(params),
+      'transfers.start': (params) => transfers.start(params),
+      'transfers.get': ({ id }) => transfers.get(id).state(),
+      'transfers.list': () => ({ transfers: transfers.list() }),
+      'transfers.watch': ({ id }, { signal }) =>
+        watchTransfer(transfers.get(id), (state) => peer.emit('transfer', state), signal),
+      'transfers.cancel': ({ id }) => transfers.get(id).cancel(),
+      'transfers.forget': async ({ id }) => ({ forgotten: await transfers.forget(id) }),
+    };
+  }
+}

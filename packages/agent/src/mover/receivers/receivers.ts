@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+
+import { DrError } from '@dr-syncer/api';
+import { receiverOptions } from '@dr-syncer/identity';
+import type { Params, Result } from '@dr-syncer/ssh';
+
+import { untilAborted } from '../../server/until-aborted.js';
+import type { VerifiedLauncher } from '../process/launch.js';
+import type { RsyncFacts } from '../rsync-facts.js';
+import type { VolumeLocator } from '../volumes/locate.js';
+import type { OpenVolume } from '../volumes/open-volume.js';
+import { receiverArgs } from './receiver-args.js';
+import { type ReceiverExit, ReceiverRun } from './receiver-run.js';
+
+export type ReceiverGrant = Params<'receivers.open'>;
+
+export interface ReceiversOptions {
+  readonly locator: VolumeLocator;
+  readonly launcher: VerifiedLauncher;
+  readonly rsync: RsyncFacts;
+  /** Where the sockets of runs are made: the peer can enter it and nobody else. */
+  readonly socketDir: string;
+  readonly peerUid: number;
+  readonly peerGid: number;
+  readonly maxGrants: number;
+  readonly maxRuns: number;
+  readonly onRuns: (running: number) => void;
+}
+
+/** Gets the exits of the runs that it asked for. One for each control connection. */
+export interface ReceiverOwner {
+  readonly onExit: (exit: ReceiverExit) => void;
+}
+
+interface OpenGrant {
+  readonly owner: ReceiverOwner;
+  readonly grant: ReceiverGrant;
+  readonly volume: OpenVolume;
+  readonly timer: NodeJS.Timeout;
+  readonly runs: Set<ReceiverRun>;
+}
+
+/** Longest delay that setTimeout takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Killed processes go within two seconds, unless their file system hangs. */
+const END_OTHERS_MS = 5_000;
+
+function writesToo({ grant, volume }: OpenGrant, other: OpenGrant): boolean {
+  if (other.grant === grant || other.grant.direction !== 'write') return false;
+  return other.volume.identity.dev === volume.identity.dev && other.volume.identity.ino === volume.identity.ino;
+}
+
+/** The volumes that may be written to or read from by a peer, and the rsyncs that do it. */
+export class Receivers {
+  readonly #options: ReceiversOptions;
+  readonly #grants = new Map<string, OpenGrant>();
+  readonly #opening = new Set<string>();
+  readonly #runs = new Map<string, { readonly run: ReceiverRun; readonly open: OpenGrant }>();
+  /** Those whose connection has ended: what was on its way for them is not installed any more. */
+  readonly #gone = new WeakSet<ReceiverOwner>();
+  #closed = false;
+
+  constructor(options: ReceiversOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Fixes the directory of the volume for as long as the grant lasts: until `close`, its expiry, the end of its owner.
+   *
+   * @throws DrError VolumeNotFound, VolumeReadOnly, RsyncTooOld, Busy, BadRequest, Timeout
+   */
+  async open(owner: ReceiverOwner, grant: ReceiverGrant): Promise<Result<'receivers.open'>> {
+    const { rsync, maxGrants, locator } = this.#options;
+    rsync.assertMay(grant.identity);
+    const left = Date.parse(grant.expiresAt) - Date.now();
+    if (left <= 0) throw new DrError('BadRequest', 'the grant has expired already');
+    if (this.#closed || this.#grants.has(grant.id) || this.#opening.has(grant.id)) {
+      throw new DrError('Busy', 'a grant with this id is open');
+    }
+    if (this.#grants.size + this.#opening.size >= maxGrants) throw new DrError('Busy', `${maxGrants} grants are open`);
+    this.#opening.add(grant.id);
+    try {
+      const volume = await locator.open(grant.volume);
+      return await this.#install(owner, grant, volume, left);
+    } finally {
+      this.#opening.delete(grant.id);
+    }
+  }
+
+  /** False: there is no such grant. Its runs are ended. */
+  async close(owner: ReceiverOwner, id: string): Promise<boolean> {
+    const open = this.#grants.get(id);
+    if (open?.owner !== owner) return false;
+    await this.#remove(open);
+    return true;
+  }
+
+  /**
+   * Readies an rsync that starts when somebody connects to the socket of the answer. `onExit` of the owner follows.
+   *
+   * @throws DrError GrantNotFound, BadRequest, VolumeNotMounted, Busy
+   */
+  async start(owner: ReceiverOwner, { id, argv }: Params<'receivers.start'>): Promise<Result<'receivers.start'>> {
+    const { rsync, maxRuns, socketDir, peerUid, peerGid, launcher } = this.#options;
+    const open = this.#grants.get(id);
+    if (open?.owner !== owner) throw new DrError('GrantNotFound', 'there is no such grant');
+    if (this.#runs.size >= maxRuns) throw new DrError('Busy', `${maxRuns} receivers are running`);
+    const { grant, volume } = open;
+    const { identity, direction, allowDelete, preserve } = grant;
+    const args = receiverArgs(argv, {
+      direction,
+      allowDelete,
+      devices: preserve.devices,
+      path: volume.path,
+      rsync35: rsync.isSafe,
+      // What travels is up to the side that sends; only who receives has to be told how far its rights go.
+      identityOptions: direction === 'write' ? receiverOptions(identity) : [],
+    });
+    await volume.assertMounted();
+    if (direction === 'write') await this.#endOtherWriters(open);
+    const name = `run-${randomBytes(12).toString('hex')}`;
+    const socketPath = join(socketDir, name);
+    const run = await ReceiverRun.listen({
+      run: name,
+      socketPath,
+      peerUid,
+      peerGid,
+      launcher,
+      rsyncPath: rsync.path,
+      identity,
+      args,
+      volume,
+    });
+    this.#follow(open, run);
+    return { run: name, socket: socketPath };
+  }
+
+  /** False: it has ended already, or never was. */
+  kill(owner: ReceiverOwner, run: string): boolean {
+    const found = this.#runs.get(run);
+    if (found?.open.owner !== owner) return false;
+    found.run.kill();
+    return true;
+  }
+
+  /** The owner is gone: nobody would hear of its runs or close its grants. */
+  async closeOwner(owner: ReceiverOwner): Promise<void> {
+    this.#gone.add(owner);
+    const owned = [...this.#grants.values()].filter((open) => open.owner === owner);
+    await Promise.all(owned.map((open) => this.#remove(open)));
+  }
+
+  /** Ends everything and waits for it. */
+  async closeAll(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#grants.values()].map((open) => this.#remove(open)));
+    await Promise.all([...this.#runs.values()].map(({ run }) => run.exited));
+  }
+
+  /**
+   * Two grants never write to a volume at a time. What is left of an earlier one, whose connection broke and was not
+   * missed here yet, would go on putting its files over those of the new one. Streams of one transfer share a grant.
+   */
+  async #endOtherWriters(open: OpenGrant): Promise<void> {
+    const patience = AbortSignal.timeout(END_OTHERS_MS);
+    for (;;) {
+      const others = [...this.#runs.values()].filter((other) => writesToo(open, other.open)).map(({ run }) => run);
+      if (others.length === 0) return;
+      if (patience.aborted) throw new DrError('Busy', 'another transfer writes to the volume and does not end');
+      for (const run of others) run.kill();
+      await Promise.race([Promise.all(others.map(({ exited }) => exited)), untilAborted(patience)]);
+    }
+  }
+
+  async #remove(open: OpenGrant): Promise<void> {
+    if (!this.#grants.delete(open.grant.id)) return;
+    clearTimeout(open.timer);
+    // Before the directory is closed: a run that has not started yet never does then.
+    for (const run of open.runs) run.kill();
+    await open.volume.close();
+  }
+
+  async #install(
+    owner: ReceiverOwner,
+    grant: ReceiverGrant,
+    volume: OpenVolume,
+    lifetimeMs: number,
+  ): Promise<Result<'receivers.open'>> {
+    if (grant.direction === 'write' && volume.readOnly) {
+      await volume.close();
+      throw new DrError('VolumeReadOnly', `${volume.path} is mounted read-only`);
+    }
+    if (this.#closed || this.#gone.has(owner)) {
+      await volume.close();
+      throw new DrError('Cancelled', 'nobody waits for the grant any more');
+    }
+    const expire = () => void this.#remove(open);
+    const timer = setTimeout(expire, Math.min(lifetimeMs, MAX_TIMER_MS));
+    timer.unref();
+    const open: OpenGrant = { owner, grant, volume, timer, runs: new Set() };
+    this.#grants.set(grant.id, open);
+    return { path: volume.path };
+  }
+
+  #follow(open: OpenGrant, run: ReceiverRun): void {
+    const { owner, grant, runs } = open;
+    runs.add(run);
+    this.#runs.set(run.run, { run, open });
+    this.#options.onRuns(this.#runs.size);
+    void run.exited.then((exit) => {
+      runs.delete(run);
+      this.#runs.delete(run.run);
+      this.#options.onRuns(this.#runs.size);
+      owner.onExit(exit);
+    });
+    // The grant went while the socket was being made.
+    if (this.#grants.get(grant.id) !== open) run.kill();
+  }
+}

@@ -1,0 +1,149 @@
+import { realpath } from 'node:fs/promises';
+
+import type { Logger } from '@dr-syncer/runtime';
+import { PROTOCOL_VERSION, type TransferState } from '@dr-syncer/ssh';
+import type { Registry } from 'prom-client';
+
+import { launch } from '../identity/launch.js';
+import { verifyProcess } from '../identity/verify.js';
+import { untilAborted } from '../server/until-aborted.js';
+import { MoverControlServer } from './control-server.js';
+import { prepareDirectories } from './directories.js';
+import { MoverMetrics } from './metrics.js';
+import { VerifiedLauncher } from './process/launch.js';
+import { Receivers } from './receivers/receivers.js';
+import { RsyncFacts } from './rsync-facts.js';
+import { Transfers } from './transfers/transfers.js';
+import { readMounts, VolumeLocator } from './volumes/locate.js';
+
+export interface MoverConfig {
+  /** Shared with the `ssh` container; `mover.sock` is made in it. Exists. */
+  readonly socketDir: string;
+  /** Of this container alone. Exists. Short: unix sockets are made in it, and their paths hold 107 bytes. */
+  readonly privateDir: string;
+  /** The kubelet's root directory as this container sees it. */
+  readonly kubeletDir: string;
+  /** The node's name in the API server. */
+  readonly nodeName: string;
+  /** The agent's own version. */
+  readonly version: string;
+  /** User of the `ssh` container. */
+  readonly sshUid: number;
+  readonly sshGid: number;
+  readonly rsyncPath: string;
+  readonly sshPath: string;
+  /** libnss_wrapper.so */
+  readonly nssWrapperPath: string;
+  readonly limits?: Partial<MoverLimits>;
+}
+
+export interface MoverLimits {
+  /** Volumes held open for peers. */
+  readonly grants: number;
+  /** rsync servers at a time. */
+  readonly receivers: number;
+  /** Transfers prepared or running. */
+  readonly transfers: number;
+  /** Ended transfers that are remembered, and for how long (ms). */
+  readonly endedTransfers: number;
+  readonly keepEndedMs: number;
+  /** How long a transfer may stay prepared (ms). */
+  readonly keepPreparedMs: number;
+}
+
+export const defaultMoverLimits: MoverLimits = {
+  grants: 256,
+  receivers: 32,
+  transfers: 64,
+  endedTransfers: 256,
+  keepEndedMs: 24 * 3_600_000,
+  keepPreparedMs: 15 * 60_000,
+};
+
+export interface MoverDeps {
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  /** Called once the control socket is there. */
+  readonly onListening?: (controlSocket: string) => void;
+}
+
+/**
+ * The `mover` container of the agent pod: finds volumes, runs rsync in them as the identity that belongs to each, and
+ * takes no connection from the network. Settles when the signal is aborted and every process it started is gone.
+ *
+ * @throws Error when there is no rsync, or a directory cannot be prepared
+ */
+export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<void> {
+  const { signal, logger, registry } = deps;
+  const limits = { ...defaultMoverLimits, ...config.limits };
+  const startedAt = new Date();
+  const rsync = await RsyncFacts.find(config.rsyncPath, signal);
+  if (!rsync.isSafe) {
+    logger.warn('rsync is older than 3.5: privileged movers are refused, update the image', { version: rsync.version });
+  }
+  const selinux = (await readMounts()).some((mount) => mount.fsType === 'selinuxfs');
+  const directories = await prepareDirectories(config.socketDir, config.privateDir, config.sshGid);
+  const locator = new VolumeLocator({ kubeletDir: await realpath(config.kubeletDir) });
+  const verified = new VerifiedLauncher({ launch, verify: verifyProcess }, directories.gates);
+  const transfers: Transfers = new Transfers({
+    locator,
+    rsync,
+    push: { launcher: verified, rsyncPath: rsync.path, tools: config, jobsDir: directories.jobs },
+    maxLive: limits.transfers,
+    maxEnded: limits.endedTransfers,
+    keepEndedMs: limits.keepEndedMs,
+    keepPreparedMs: limits.keepPreparedMs,
+    onEnded: (state) => record(state, metrics, logger),
+  });
+  const metrics = new MoverMetrics(registry, () => transfers.running);
+  const receivers = new Receivers({
+    locator,
+    launcher: verified,
+    rsync,
+    socketDir: directories.runs,
+    peerUid: config.sshUid,
+    peerGid: config.sshGid,
+    maxGrants: limits.grants,
+    maxRuns: limits.receivers,
+    onRuns: (running) => metrics.receivers.set(running),
+  });
+  const control = new MoverControlServer({
+    socketPath: directories.controlSocket,
+    gid: config.sshGid,
+    locator,
+    receivers,
+    transfers,
+    logger,
+    hello: () => ({
+      protocol: PROTOCOL_VERSION,
+      version: config.version,
+      node: config.nodeName,
+      startedAt: startedAt.toISOString(),
+      now: new Date().toISOString(),
+      rsyncVersion: rsync.version,
+      privilegedMovers: rsync.isSafe,
+      selinux,
+    }),
+  });
+  try {
+    await control.listen();
+    logger.info('mover listening', { rsync: rsync.version, selinux });
+    deps.onListening?.(directories.controlSocket);
+    await untilAborted(signal);
+  } finally {
+    await control.close();
+    await Promise.all([receivers.closeAll(), transfers.closeAll()]);
+  }
+}
+
+function record(state: TransferState, metrics: MoverMetrics, logger: Logger): void {
+  const { id, phase, error, exitCode, bytesSent, bytesReceived, filesTransferred, filesDeleted, vanished } = state;
+  metrics.transfers.inc({ result: error?.code ?? phase });
+  metrics.bytes.inc({ direction: 'sent' }, bytesSent);
+  metrics.bytes.inc({ direction: 'received' }, bytesReceived);
+  metrics.deletedFiles.inc(filesDeleted);
+  const fields = { transfer: id, exitCode, bytesSent, bytesReceived, filesTransferred, filesDeleted, vanished };
+  if (error) logger.warn('transfer failed', { ...fields, code: error.code });
+  else logger.info('transfer succeeded', fields);
+}

@@ -1,0 +1,154 @@
+import type { ChildProcess } from 'node:child_process';
+
+import { DrError, type Identity, SSH_USER } from '@dr-syncer/api';
+import type { TransferDestination, TransferKey, TransferOptions } from '@dr-syncer/ssh';
+
+import { killGroup } from '../process/group.js';
+import type { VerifiedLauncher } from '../process/launch.js';
+import type { OpenVolume } from '../volumes/open-volume.js';
+import { ErrorLog } from './error-log.js';
+import { JobFiles } from './job-files.js';
+import { transferError } from './outcome.js';
+import { type RsyncOutput, RsyncOutputReader } from './progress.js';
+import { pushOptions, receivingIdentity, remoteTarget } from './rsync-options.js';
+import { sshRemoteShell, type SshTools } from './ssh-command.js';
+
+export interface PushDeps {
+  readonly launcher: VerifiedLauncher;
+  readonly rsyncPath: string;
+  readonly tools: SshTools;
+  /** Of the jobs' own directories: exists, and every user may enter it. */
+  readonly jobsDir: string;
+}
+
+export interface PushSpec {
+  readonly volume: OpenVolume;
+  readonly identity: Identity;
+  readonly key: TransferKey;
+  readonly destination: TransferDestination;
+  readonly options: TransferOptions;
+  readonly onOutput: (output: RsyncOutput) => void;
+}
+
+export interface PushEnd {
+  /** Absent: rsync was never started, or ended by a signal. */
+  readonly exitCode?: number;
+  readonly vanished: number;
+  readonly error?: DrError;
+}
+
+interface RsyncEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
+/**
+ * The sending rsync reaches the volume's directory through a descriptor that it inherits: it opens what it is told to
+ * send by an absolute path (with `.`, by the one of getcwd), and the kubelet's directories above a volume are closed to
+ * tenants (measured with rsync 3.5.0). /proc/self is the kernel's own link, so rsync's checks of links let it pass.
+ */
+const VOLUME_FD = 3;
+const VOLUME_PATH = `/proc/self/fd/${VOLUME_FD}`;
+
+const ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C' };
+
+/** Longest delay that setTimeout takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Runs one rsync from the volume to the destination, to its end. Never rejects.
+ *
+ * @param signal ends it; the reason, a DrError, is the error then
+ */
+export async function push(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
+  let files: JobFiles | undefined;
+  try {
+    await spec.volume.assertMounted();
+    files = await JobFiles.make(deps.jobsDir, spec.key, spec.identity, spec.destination);
+    return await runRsync(deps, spec, files, signal);
+  } catch (err) {
+    const reason: unknown = signal.aborted ? signal.reason : err;
+    const error = reason instanceof DrError ? reason : new DrError('TransferFailed', 'rsync could not be started', { cause: reason });
+    return { vanished: 0, error };
+  } finally {
+    await files?.remove();
+  }
+}
+
+async function runRsync(deps: PushDeps, spec: PushSpec, files: JobFiles, outer: AbortSignal): Promise<PushEnd> {
+  const { volume, options, destination, onOutput } = spec;
+  const total = totalTimeout(options);
+  const signal = AbortSignal.any([outer, total.signal]);
+  const log = new ErrorLog([VOLUME_PATH, volume.path, destination.path]);
+  const reader = new RsyncOutputReader();
+  let ended: Promise<RsyncEnd> | undefined;
+  let stop: (() => void) | undefined;
+  try {
+    await deps.launcher.launch(
+      {
+        identity: spec.identity,
+        program: deps.rsyncPath,
+        args: argsOf(deps, spec, files),
+        cwd: volume.cwd,
+        env: ENV,
+        stdio: ['ignore', 'pipe', 'pipe', volume.fd],
+        onSpawn: (child) => {
+          child.stdout?.on('data', (chunk: Buffer) => onOutput(reader.push(chunk)));
+          child.stderr?.on('data', (chunk: Buffer) => log.push(chunk));
+          ended = endOf(child);
+          stop = () => killGroup(child);
+        },
+      },
+      signal,
+    );
+    if (stop) signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop?.();
+    const exit = (await ended) ?? { exitCode: null, signal: null };
+    log.end();
+    const error = transferError(exit, log, signal.aborted ? (signal.reason as DrError) : undefined);
+    return {
+      ...(exit.exitCode === null ? {} : { exitCode: exit.exitCode }),
+      vanished: exit.exitCode === 24 ? Math.max(1, log.vanished) : log.vanished,
+      ...(error ? { error } : {}),
+    };
+  } catch (err) {
+    log.end();
+    throw withMessages(err, log);
+  } finally {
+    // A launch that failed has ended what it had started; wait until it is gone, for it stands in the volume.
+    await ended;
+    total.clear();
+  }
+}
+
+/** What the launcher itself said. */
+function withMessages(err: unknown, { lines }: ErrorLog): unknown {
+  if (!(err instanceof DrError) || err.code !== 'TransferFailed' || lines.length === 0) return err;
+  return new DrError(err.code, `${err.message}: ${lines.join('; ')}`, { cause: err });
+}
+
+function argsOf(deps: PushDeps, { identity, destination, options }: PushSpec, files: JobFiles): string[] {
+  return [
+    ...pushOptions(options, receivingIdentity(identity, options, destination)),
+    `--rsh=${sshRemoteShell(deps.tools, files, SSH_USER, destination.port)}`,
+    '--',
+    `${VOLUME_PATH}/`,
+    remoteTarget(destination.host, destination.path),
+  ];
+}
+
+/** Settles when the process has ended and its output has been read; a process that never was has ended. */
+function endOf(child: ChildProcess): Promise<RsyncEnd> {
+  return new Promise((resolve) => {
+    child.once('close', (exitCode, signal) => resolve({ exitCode, signal }));
+    child.once('error', () => resolve({ exitCode: null, signal: null }));
+  });
+}
+
+function totalTimeout({ totalTimeoutSeconds }: TransferOptions): { signal: AbortSignal; clear: () => void } {
+  const controller = new AbortController();
+  if (totalTimeoutSeconds === 0) return { signal: controller.signal, clear: () => undefined };
+  const error = new DrError('Timeout', `the transfer took longer than ${totalTimeoutSeconds} s`);
+  const timer = setTimeout(() => controller.abort(error), Math.min(totalTimeoutSeconds * 1000, MAX_TIMER_MS));
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}

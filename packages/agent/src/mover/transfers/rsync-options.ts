@@ -1,0 +1,78 @@
+import type { Identity } from '@dr-syncer/api';
+import { type ReceivingIdentity, senderOptions } from '@dr-syncer/identity';
+import type { TransferDestination, TransferOptions } from '@dr-syncer/ssh';
+
+/** Holds what there is of a file whose transfer was cut off, in the directory of the file. */
+export const PARTIAL_DIR = '.dr-syncer-partial';
+
+/**
+ * What this end knows of who receives: whether it is privileged, and what it was given for devices and capabilities of
+ * files. The uid over there decides nothing here; fsGroup comes from the same spec for both ends.
+ */
+export function receivingIdentity(
+  source: Identity,
+  { devices, fileCapabilities }: Pick<TransferOptions, 'devices' | 'fileCapabilities'>,
+  { preserveOwners }: Pick<TransferDestination, 'preserveOwners'>,
+): ReceivingIdentity {
+  const { uid, fsGroup, fsGroupChangePolicy } = source;
+  return {
+    uid,
+    privileged: preserveOwners,
+    capabilities: [...(devices ? (['MKNOD'] as const) : []), ...(fileCapabilities ? (['SETFCAP'] as const) : [])],
+    ...(fsGroup === undefined ? {} : { fsGroup }),
+    ...(fsGroupChangePolicy === undefined ? {} : { fsGroupChangePolicy }),
+  };
+}
+
+/** rsync's options of a push, each with its reason. */
+export function pushOptions(options: TransferOptions, receiving: ReceivingIdentity): string[] {
+  // Nobody has told this end the mode of the destination's root directory.
+  const facts = { delete: options.delete, rootModesAgree: false };
+  return [
+    ...filterOptions(options),
+    // Which attributes travel: recursion, links, permissions, times, owners, hard links, ACLs, xattrs, holes.
+    ...senderOptions(receiving, facts).options,
+    // Time stamps are compared to the nanosecond: a file written twice within a second with the same size is seen, and
+    // links and fifos get their exact time.
+    '--modify-window=-1',
+    ...(options.checksum ? ['--checksum'] : []),
+    // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy.
+    `--partial-dir=${PARTIAL_DIR}`,
+    // Found during the transfer, done at its end: a transfer that breaks off has removed nothing.
+    ...(options.delete ? ['--delete-delay'] : []),
+    ...(options.bandwidthLimitKiB > 0 ? [`--bwlimit=${options.bandwidthLimitKiB}`] : []),
+    // Both ends count it, and each tells the other that it is still at work.
+    `--timeout=${options.stallTimeoutSeconds}`,
+    // What goes wrong over there comes in the protocol. By default it would go to that rsync's standard error, which
+    // arrives when this rsync, told of the failure by the protocol, has ended the connection already.
+    '--stderr=client',
+    // Progress of the whole, totals at the end, the moment in which the other rsync answers; numbers without commas;
+    // each piece at once.
+    '--info=progress2,stats2',
+    '--debug=proto1',
+    '--no-human-readable',
+    '--outbuf=L',
+  ];
+}
+
+/** The first rule that matches counts, so ours stand before those of the user, and both before those for all. */
+function filterOptions({ excludePaths }: TransferOptions): string[] {
+  return [
+    // Made by mkfs at either end.
+    '--filter=- /lost+found',
+    // Never sent; at the destination it is removed when the run that deletes gets to its end, and used until then.
+    `--filter=H ${PARTIAL_DIR}/`,
+    `--filter=R ${PARTIAL_DIR}/`,
+    // Not --exclude: that takes a leading "+ " or "!" as an instruction.
+    ...excludePaths.map((pattern) => `--filter=- ${pattern}`),
+  ];
+}
+
+/**
+ * The destination in rsync's notation.
+ *
+ * @param host a name or an address, checked already
+ */
+export function remoteTarget(host: string, path: string): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${path}`;
+}

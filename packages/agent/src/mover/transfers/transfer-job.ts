@@ -1,0 +1,206 @@
+import { DrError, type Identity } from '@dr-syncer/api';
+import type {
+  Params,
+  TransferDestination,
+  TransferKey,
+  TransferOptions,
+  TransferState,
+  VolumeInfo,
+  VolumeRef,
+} from '@dr-syncer/ssh';
+
+import type { OpenVolume } from '../volumes/open-volume.js';
+import { Estimator } from './estimate.js';
+import type { ProgressReport, RsyncOutput } from './progress.js';
+import { push, type PushDeps, type PushEnd } from './push.js';
+import { Rate } from './rate.js';
+import { checkHost } from './ssh-command.js';
+import { parseStatsLine, type RsyncStats } from './stats.js';
+
+export interface PreparedTransfer {
+  readonly id: string;
+  readonly ref: VolumeRef;
+  readonly identity: Identity;
+  readonly volume: OpenVolume;
+  readonly info: VolumeInfo;
+  readonly key: TransferKey;
+}
+
+type Phase = TransferState['phase'];
+
+/** One transfer from `prepare` until it is forgotten: what it does and how far it is. */
+export class TransferJob {
+  readonly id: string;
+  readonly prepared: PreparedTransfer;
+  readonly createdAt = Date.now();
+  /** Settles with the last state. Never rejects. */
+  readonly ended: Promise<TransferState>;
+  readonly #settle: (state: TransferState) => void;
+  readonly #deps: PushDeps;
+  readonly #abort = new AbortController();
+  readonly #estimator = new Estimator();
+  readonly #waiting = new Set<() => void>();
+  #request: string | undefined;
+  #running: Promise<void> | undefined;
+  #rate = new Rate(Date.now());
+  #version = 0;
+  #state: TransferState;
+  #stats: RsyncStats = {};
+  #endedAt: number | undefined;
+
+  constructor(prepared: PreparedTransfer, deps: PushDeps) {
+    this.id = prepared.id;
+    this.prepared = prepared;
+    this.#deps = deps;
+    let settle: (state: TransferState) => void = () => undefined;
+    this.ended = new Promise((resolve) => {
+      settle = resolve;
+    });
+    this.#settle = settle;
+    this.#state = {
+      id: prepared.id,
+      phase: 'Prepared',
+      bytesDone: 0,
+      bytesPerSecond: 0,
+      filesTransferred: 0,
+      filesDeleted: 0,
+      literalBytes: 0,
+      bytesSent: 0,
+      bytesReceived: 0,
+      vanished: 0,
+    };
+  }
+
+  /** Milliseconds since 1970; absent while it has not ended. */
+  get endedAt(): number | undefined {
+    return this.#endedAt;
+  }
+
+  /** Grows with each change of the state. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined && this.#endedAt === undefined;
+  }
+
+  state(): TransferState {
+    if (!this.isRunning) return this.#state;
+    const now = Date.now();
+    const bytesPerSecond = Math.round(this.#rate.perSecond(now));
+    const left = (this.#state.bytesTotal ?? Number.NaN) - this.#state.bytesDone;
+    const eta = bytesPerSecond > 0 && left >= 0 ? { etaSeconds: Math.ceil(left / bytesPerSecond) } : {};
+    return { ...this.#state, bytesPerSecond, ...eta };
+  }
+
+  /**
+   * Begins. The same request again changes nothing, so an answer that was lost can be asked for again.
+   *
+   * @throws DrError BadRequest: another request, or a destination that is none
+   */
+  start({ destination, options }: Params<'transfers.start'>): TransferState {
+    checkHost(destination.host);
+    const request = JSON.stringify([destination, options]);
+    if (this.#running !== undefined) {
+      if (this.#request === request) return this.state();
+      throw new DrError('BadRequest', `the transfer ${this.id} has been started already`);
+    }
+    this.#request = request;
+    this.#rate = new Rate(Date.now());
+    this.#change({ phase: 'Connecting', startedAt: new Date().toISOString() });
+    this.#running = this.#run(destination, options);
+    return this.state();
+  }
+
+  /** Ends it, and waits until nothing of it is left. */
+  async cancel(reason = new DrError('Cancelled', 'the transfer was cancelled')): Promise<TransferState> {
+    this.#abort.abort(reason);
+    this.#running ??= this.#finish({ vanished: 0, error: reason });
+    await this.#running;
+    return this.#state;
+  }
+
+  /** Resolves at the next change after `version`, or at once when there was one. @throws the signal's reason */
+  async changed(version: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#version !== version) return;
+    await new Promise<void>((resolve, reject) => {
+      const done = () => {
+        signal.removeEventListener('abort', abort);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const abort = () => {
+        this.#waiting.delete(done);
+        reject(signal.reason as Error);
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  async #run(destination: TransferDestination, options: TransferOptions): Promise<void> {
+    const { volume, identity, key } = this.prepared;
+    const onOutput = (output: RsyncOutput) => this.#take(output);
+    const end = await push(this.#deps, { volume, identity, key, destination, options, onOutput }, this.#abort.signal);
+    await this.#finish(end);
+  }
+
+  async #finish({ exitCode, vanished, error }: PushEnd): Promise<void> {
+    await this.prepared.volume.close();
+    this.#endedAt = Date.now();
+    const took = (this.#endedAt - Date.parse(this.#state.startedAt ?? '')) / 1000;
+    const { etaSeconds: _eta, ...last } = this.#state;
+    this.#state = last;
+    this.#change({
+      phase: error ? 'Failed' : 'Succeeded',
+      finishedAt: new Date(this.#endedAt).toISOString(),
+      // Of the whole, now that there is one.
+      bytesPerSecond: took > 0 ? Math.round(this.#state.bytesDone / took) : 0,
+      vanished,
+      ...(error ? { error: { code: error.code, message: error.message } } : { percent: 100 }),
+      ...(exitCode === undefined ? {} : { exitCode }),
+    });
+    this.#settle(this.#state);
+  }
+
+  #take({ connected, progress, lines }: RsyncOutput): void {
+    if (connected && this.#state.firstByteAt === undefined) {
+      this.#change({ phase: 'Scanning', firstByteAt: new Date().toISOString() });
+    }
+    if (progress) this.#progress(progress);
+    for (const line of lines) this.#stats = { ...this.#stats, ...parseStatsLine(line) };
+    if (lines.length > 0) this.#totals(this.#stats);
+  }
+
+  #progress(report: ProgressReport): void {
+    const { bytes, files, complete, toCheck } = report;
+    this.#rate.update(bytes, Date.now());
+    const phase: Phase = complete && toCheck === 0 ? 'Finishing' : 'Transferring';
+    this.#change({
+      phase,
+      bytesDone: bytes,
+      ...(files === undefined ? {} : { filesTransferred: files }),
+      ...this.#estimator.update(report),
+    });
+  }
+
+  #totals({ files, deleted, transferred, totalSize, literal, sent, received }: RsyncStats): void {
+    this.#change({
+      ...(files === undefined ? {} : { filesTotal: files }),
+      ...(deleted === undefined ? {} : { filesDeleted: deleted }),
+      ...(transferred === undefined ? {} : { filesTransferred: transferred }),
+      ...(totalSize === undefined ? {} : { bytesTotal: totalSize }),
+      ...(literal === undefined ? {} : { literalBytes: literal }),
+      ...(sent === undefined ? {} : { bytesSent: sent }),
+      ...(received === undefined ? {} : { bytesReceived: received }),
+    });
+  }
+
+  #change(part: Partial<TransferState>): void {
+    this.#state = { ...this.#state, ...part };
+    this.#version += 1;
+    for (const done of [...this.#waiting]) done();
+  }
+}

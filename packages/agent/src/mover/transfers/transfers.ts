@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util';
+
+import { DrError } from '@dr-syncer/api';
+import { generateTransferKey, type Params, type Result, type TransferState } from '@dr-syncer/ssh';
+
+import type { RsyncFacts } from '../rsync-facts.js';
+import { infoOf, type VolumeLocator } from '../volumes/locate.js';
+import type { PushDeps } from './push.js';
+import { TransferJob } from './transfer-job.js';
+
+export interface TransfersOptions {
+  readonly locator: VolumeLocator;
+  readonly rsync: RsyncFacts;
+  readonly push: PushDeps;
+  /** Prepared or running. */
+  readonly maxLive: number;
+  /** Ended ones that are kept until they are forgotten. */
+  readonly maxEnded: number;
+  readonly keepEndedMs: number;
+  /** A prepared one that is not started keeps its volume from being unmounted; not for longer than this. */
+  readonly keepPreparedMs: number;
+  readonly onEnded: (state: TransferState) => void;
+}
+
+const SWEEP_MS = 30_000;
+
+/** The transfers of which this node is the source. They go on when whoever started them is gone. */
+export class Transfers {
+  readonly #options: TransfersOptions;
+  readonly #jobs = new Map<string, TransferJob>();
+  readonly #preparing = new Set<string>();
+  readonly #sweep: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(options: TransfersOptions) {
+    this.#options = options;
+    this.#sweep = setInterval(() => this.#forgetOld(Date.now()), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  /**
+   * Opens the volume and makes the key. The same request again is answered as before.
+   *
+   * @throws DrError VolumeNotFound, RsyncTooOld, Busy, BadRequest, Timeout
+   */
+  async prepare({ id, volume: ref, identity }: Params<'transfers.prepare'>): Promise<Result<'transfers.prepare'>> {
+    const { rsync, locator } = this.#options;
+    const present = this.#jobs.get(id);
+    if (present) return answerAgain(present, ref, identity);
+    rsync.assertMay(identity);
+    this.#reserve(id);
+    try {
+      const volume = await locator.open(ref);
+      try {
+        const info = await infoOf(volume);
+        if (this.#closed) throw new DrError('Cancelled', 'the agent is being ended');
+        const job = new TransferJob({ id, ref, identity, volume, info, key: generateTransferKey(id) }, this.#options.push);
+        this.#jobs.set(id, job);
+        return { publicKey: job.prepared.key.publicLine, volume: info };
+      } catch (err) {
+        await volume.close();
+        throw err;
+      }
+    } finally {
+      this.#preparing.delete(id);
+    }
+  }
+
+  /** @throws DrError TransferNotFound, BadRequest */
+  start(params: Params<'transfers.start'>): TransferState {
+    const job = this.get(params.id);
+    const wasRunning = job.isRunning;
+    const state = job.start(params);
+    if (!wasRunning && job.isRunning) {
+      void job.ended.then((last) => {
+        this.#options.onEnded(last);
+        this.#forgetOld(Date.now());
+      });
+    }
+    return state;
+  }
+
+  /** @throws DrError TransferNotFound */
+  get(id: string): TransferJob {
+    const job = this.#jobs.get(id);
+    if (job === undefined) throw new DrError('TransferNotFound', `there is no transfer ${id}`);
+    return job;
+  }
+
+  list(): TransferState[] {
+    return [...this.#jobs.values()].map((job) => job.state());
+  }
+
+  get running(): number {
+    return [...this.#jobs.values()].filter((job) => job.isRunning).length;
+  }
+
+  /** False: there is none. */
+  async forget(id: string): Promise<boolean> {
+    const job = this.#jobs.get(id);
+    if (job === undefined) return false;
+    await job.cancel();
+    return this.#jobs.delete(id);
+  }
+
+  /** Ends everything and waits for it. */
+  async closeAll(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    const reason = new DrError('Cancelled', 'the agent is being ended');
+    await Promise.all([...this.#jobs.values()].map((job) => job.cancel(reason)));
+  }
+
+  #reserve(id: string): void {
+    if (this.#closed || this.#preparing.has(id)) throw new DrError('Busy', 'this transfer is being prepared');
+    const live = [...this.#jobs.values()].filter((job) => job.endedAt === undefined).length;
+    if (live + this.#preparing.size >= this.#options.maxLive) {
+      throw new DrError('Busy', `${this.#options.maxLive} transfers are prepared or running`);
+    }
+    this.#preparing.add(id);
+  }
+
+  #forgetOld(now: number): void {
+    const { maxEnded, keepEndedMs, keepPreparedMs } = this.#options;
+    // In the order in which they were prepared.
+    const ended = [...this.#jobs.values()].filter((job) => job.endedAt !== undefined);
+    const tooMany = ended.slice(0, Math.max(0, ended.length - maxEnded));
+    const tooOld = ended.filter((job) => now - (job.endedAt ?? now) > keepEndedMs);
+    for (const { id } of [...tooMany, ...tooOld]) this.#jobs.delete(id);
+    for (const job of this.#jobs.values()) {
+      const idle = job.endedAt === undefined && !job.isRunning && now - job.createdAt > keepPreparedMs;
+      if (idle) void this.forget(job.id);
+    }
+  }
+}
+
+function answerAgain(
+  job: TransferJob,
+  ref: Params<'transfers.prepare'>['volume'],
+  identity: Params<'transfers.prepare'>['identity'],
+): Result<'transfers.prepare'> {
+  const { prepared } = job;
+  if (job.state().phase !== 'Prepared' || !isDeepStrictEqual([prepared.ref, prepared.identity], [ref, identity])) {
+    throw new DrError('BadRequest', `there is another transfer ${job.id}`);
+  }
+  return { publicKey: prepared.key.publicLine, volume: prepared.info };
+}

@@ -1,0 +1,115 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+
+import { DrError, toDrError } from '@dr-syncer/api';
+import type { VolumeInfo, VolumeRef } from '@dr-syncer/ssh';
+
+import { volumeMounts } from './kubelet-paths.js';
+import { type Mount, parseMountinfo } from './mountinfo.js';
+import { identifyVolume, type OpenVolume } from './open-volume.js';
+
+const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** A file system whose server is gone never answers; the caller gets an answer nevertheless. */
+const ANSWER_MS = 10_000;
+
+export interface LocatorOptions {
+  /** The kubelet's root directory as this container sees it, without symbolic links. */
+  readonly kubeletDir: string;
+}
+
+/**
+ * Finds volumes by the objects that stand for them: the uid of a pod and the name of a PersistentVolume lead to exactly
+ * one mount in the kernel's own table, or to a refusal. No name that a tenant chose takes part.
+ */
+export class VolumeLocator {
+  readonly #kubeletDir: string;
+
+  constructor({ kubeletDir }: LocatorOptions) {
+    this.#kubeletDir = kubeletDir;
+  }
+
+  /**
+   * The caller closes it.
+   *
+   * @throws DrError VolumeNotFound, Timeout
+   */
+  async open(ref: VolumeRef): Promise<OpenVolume> {
+    return withinTime(this.#open(ref), (late) => void late.close().catch(() => undefined));
+  }
+
+  /** @throws DrError VolumeNotFound, Timeout */
+  async locate(ref: VolumeRef): Promise<VolumeInfo> {
+    const volume = await this.open(ref);
+    try {
+      return await infoOf(volume);
+    } finally {
+      await volume.close();
+    }
+  }
+
+  async #open(ref: VolumeRef): Promise<OpenVolume> {
+    const candidates = volumeMounts(await readMounts(), this.#kubeletDir, ref);
+    const paths = [...new Set(candidates.map((mount) => mount.mountPoint))];
+    const [path] = paths;
+    if (path === undefined) throw await this.#notMounted(ref);
+    if (paths.length > 1) {
+      throw new DrError('VolumeNotFound', `more than one mount can be the volume ${ref.pvName}: ${paths.join(', ')}`);
+    }
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(path, FLAGS);
+      return await identifyVolume(handle, path, candidates);
+    } catch (err) {
+      await handle?.close();
+      throw toDrError(err, 'VolumeNotFound');
+    }
+  }
+
+  async #notMounted({ podUid, pvName }: VolumeRef): Promise<DrError> {
+    const pod = `${this.#kubeletDir}/pods/${podUid}`;
+    const known = await stat(pod).then(
+      () => true,
+      () => false,
+    );
+    const detail = known
+      ? `the volume ${pvName} is not a mount in the directory of pod ${podUid}`
+      : `there is no pod ${podUid} on this node`;
+    return new DrError('VolumeNotFound', detail);
+  }
+}
+
+/** @throws DrError VolumeNotFound, Timeout */
+export async function infoOf(volume: OpenVolume): Promise<VolumeInfo> {
+  const info = volume.info().catch((err: unknown) => {
+    throw toDrError(err, 'VolumeNotFound');
+  });
+  return withinTime(info);
+}
+
+export async function readMounts(): Promise<Mount[]> {
+  return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
+}
+
+/** @param onLate gets what comes after the caller has been told that nothing came */
+async function withinTime<T>(work: Promise<T>, onLate: (value: T) => void = () => undefined): Promise<T> {
+  let late = false;
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      late = true;
+      reject(new DrError('Timeout', 'the file system of the volume does not answer'));
+    }, ANSWER_MS);
+  });
+  work.then(
+    (value) => {
+      if (late) onLate(value);
+    },
+    () => undefined,
+  );
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,112 @@
+import { type FileHandle, opendir, readFile, readlink, stat, statfs } from 'node:fs/promises';
+
+import { DrError } from '@dr-syncer/api';
+import type { VolumeInfo } from '@dr-syncer/ssh';
+
+import { type Mount, optionValue } from './mountinfo.js';
+
+/** Which directory of which mount it is, whatever its name leads to later. */
+export interface VolumeIdentity {
+  readonly mountId: number;
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+/**
+ * The root directory of a volume, held open. It stays the same directory whatever happens to the path, and as long as
+ * it is open the volume cannot be unmounted, so it has to be closed.
+ */
+export class OpenVolume {
+  readonly path: string;
+  readonly identity: VolumeIdentity;
+  readonly #handle: FileHandle;
+  readonly #mount: Mount;
+
+  constructor(handle: FileHandle, mount: Mount, identity: VolumeIdentity) {
+    this.#handle = handle;
+    this.#mount = mount;
+    this.identity = identity;
+    this.path = mount.mountPoint;
+  }
+
+  /** For `spawn`: the child resolves it to the open directory itself, not to a name. */
+  get cwd(): string {
+    return `/proc/self/fd/${this.fd}`;
+  }
+
+  /** For `spawn`'s `stdio`: the child gets the directory under a number of its own. */
+  get fd(): number {
+    return this.#handle.fd;
+  }
+
+  get readOnly(): boolean {
+    return this.#mount.options.includes('ro') || this.#mount.superOptions.includes('ro');
+  }
+
+  /** @throws the error of statfs(2) or readdir(3) */
+  async info(): Promise<VolumeInfo> {
+    const { fsType, source, superOptions } = this.#mount;
+    const mountContext = optionValue(superOptions, 'context');
+    const space = await statfs(this.cwd);
+    return {
+      path: this.path,
+      fsType,
+      source,
+      readOnly: this.readOnly,
+      seclabel: superOptions.includes('seclabel'),
+      ...(mountContext === undefined ? {} : { mountContext }),
+      capacityBytes: space.blocks * space.bsize,
+      usedBytes: (space.blocks - space.bfree) * space.bsize,
+      empty: await isEmpty(this.cwd),
+    };
+  }
+
+  /**
+   * The kubelet may have unmounted the volume or mounted another one over it since it was opened: then nothing may
+   * start in it any more.
+   *
+   * @throws DrError VolumeNotMounted
+   */
+  async assertMounted(): Promise<void> {
+    const now = await stat(this.path, { bigint: true }).catch(() => undefined);
+    const linked = await readlink(this.cwd);
+    const { dev, ino } = this.identity;
+    if (now?.dev === dev && now.ino === ino && linked === this.path) return;
+    throw new DrError('VolumeNotMounted', `the volume that was at ${this.path} is not mounted there any more`);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/**
+ * Takes over an open directory.
+ *
+ * @param candidates mounts at its path
+ * @throws DrError VolumeNotFound when it is the root of none of them
+ */
+export async function identifyVolume(
+  handle: FileHandle,
+  path: string,
+  candidates: readonly Mount[],
+): Promise<OpenVolume> {
+  const link = `/proc/self/fd/${handle.fd}`;
+  const mountId = Number(/^mnt_id:\s*(\d+)$/m.exec(await readFile(`/proc/self/fdinfo/${handle.fd}`, 'utf8'))?.[1]);
+  const mount = candidates.find(({ id }) => id === mountId);
+  // The link names where the directory is: not the same when a component of the path was a symbolic link.
+  if (mount === undefined || (await readlink(link)) !== path) {
+    throw new DrError('VolumeNotFound', `${path} is not the root of the volume's mount`);
+  }
+  const { dev, ino } = await handle.stat({ bigint: true });
+  return new OpenVolume(handle, mount, { mountId, dev, ino });
+}
+
+/** Reads two entries at most, however many there are. */
+async function isEmpty(path: string): Promise<boolean> {
+  const dir = await opendir(path, { bufferSize: 2 });
+  for await (const entry of dir) {
+    if (entry.name !== 'lost+found') return false;
+  }
+  return true;
+}

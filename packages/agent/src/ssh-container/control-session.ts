@@ -1,0 +1,97 @@
+import { type Handlers, Peer, PROTOCOL_VERSION, type TransferState } from '@dr-syncer/ssh';
+
+import type { ControlService } from '../server/connection.js';
+import type { Grants } from './grants.js';
+import type { MoverLink } from './mover-link.js';
+
+export interface ControlDeps {
+  readonly mover: MoverLink;
+  readonly grants: Grants;
+  readonly nodeName: string;
+  readonly version: string;
+  readonly startedAt: Date;
+  readonly now: () => Date;
+}
+
+/**
+ * Sends the newest state only: while one is on its way to a controller that reads slowly, those that come replace each
+ * other, so what waits is one state and not a list of them.
+ */
+class LatestState {
+  readonly #send: (state: TransferState) => Promise<unknown>;
+  #next: TransferState | undefined;
+  #sending = false;
+
+  constructor(send: (state: TransferState) => Promise<unknown>) {
+    this.#send = send;
+  }
+
+  offer(state: TransferState): void {
+    this.#next = state;
+    if (!this.#sending) void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    this.#sending = true;
+    while (this.#next !== undefined) {
+      const state = this.#next;
+      this.#next = undefined;
+      await this.#send(state);
+    }
+    this.#sending = false;
+  }
+}
+
+/**
+ * What the controller may ask for. Grants are this container's own; everything that touches volumes is the mover's and
+ * is passed on to it. The mover's other methods (`receivers.*`) are not reachable from here.
+ */
+function handlersFor(deps: ControlDeps, peer: Peer): Handlers {
+  const { mover, grants } = deps;
+  return {
+    hello: async (_params, { signal }) => ({
+      ...(await mover.request('hello', {}, { signal })),
+      protocol: PROTOCOL_VERSION,
+      version: deps.version,
+      node: deps.nodeName,
+      startedAt: deps.startedAt.toISOString(),
+      now: deps.now().toISOString(),
+    }),
+    'volumes.locate': (params, { signal }) => mover.request('volumes.locate', params, { signal }),
+    'grants.open': (grant, { signal }) => grants.open(grant, signal),
+    'grants.close': async ({ id }) => ({ closed: await grants.close(id) }),
+    'grants.list': () => grants.list(),
+    'transfers.prepare': (params, { signal }) => mover.request('transfers.prepare', params, { signal }),
+    'transfers.start': (params, { signal }) => mover.request('transfers.start', params, { signal }),
+    'transfers.get': (params, { signal }) => mover.request('transfers.get', params, { signal }),
+    'transfers.list': (params, { signal }) => mover.request('transfers.list', params, { signal }),
+    'transfers.cancel': (params, { signal }) => mover.request('transfers.cancel', params, { signal }),
+    'transfers.forget': (params, { signal }) => mover.request('transfers.forget', params, { signal }),
+    'transfers.watch': async (params, { signal }) => {
+      const latest = new LatestState((state) => peer.emit('transfer', state));
+      const stop = mover.on('transfer', (state) => {
+        if (state.id === params.id) latest.offer(state);
+      });
+      try {
+        return await mover.request('transfers.watch', params, { signal, timeoutMs: 0 });
+      } finally {
+        stop();
+      }
+    },
+  };
+}
+
+/** Serves the control protocol to whoever holds a key with that forced command. */
+export function controlService(deps: ControlDeps): ControlService {
+  return async (channel, { signal }) => {
+    const peer = new Peer(channel);
+    peer.handle(handlersFor(deps, peer));
+    const close = () => peer.close();
+    signal.addEventListener('abort', close, { once: true });
+    try {
+      await peer.closed;
+    } finally {
+      signal.removeEventListener('abort', close);
+    }
+  };
+}

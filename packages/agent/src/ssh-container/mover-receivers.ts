@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net';
+
+import { toDrError } from '@dr-syncer/api';
+import type { EventData } from '@dr-syncer/ssh';
+
+import type { Receiver, ReceiverBackend, ReceiverExit, ReceiverTarget } from '../server/receiver.js';
+import { Refused } from '../server/refusals.js';
+import { connectUnix, type MoverLink } from './mover-link.js';
+
+/** The mover answers a kill with an exit; after this it is given up on. */
+const KILL_PATIENCE_MS = 30_000;
+
+function refusal(err: unknown): Refused {
+  const { code } = toDrError(err);
+  if (code === 'GrantNotFound') return new Refused('GrantNotFound', undefined, { cause: err });
+  return new Refused('StartFailed', `rsync could not be started: ${code}`, { cause: err });
+}
+
+/** Collects the exits of the time before the run's name is known: both may come in one read of the socket. */
+class ExitWaiter {
+  readonly exited: Promise<ReceiverExit>;
+  readonly #stop: (() => void)[] = [];
+  #early: EventData<'receiver.exit'>[] = [];
+  #run: string | undefined;
+  #resolve: (exit: ReceiverExit) => void = () => undefined;
+
+  constructor(link: MoverLink) {
+    this.exited = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#stop.push(link.on('receiver.exit', (event) => this.#saw(event)));
+    this.#stop.push(link.onLost(() => this.settle({ exitCode: null, signal: 'SIGKILL', stderr: '' })));
+  }
+
+  follow(run: string): void {
+    this.#run = run;
+    for (const event of this.#early.splice(0)) this.#saw(event);
+  }
+
+  settle(exit: ReceiverExit): void {
+    for (const stop of this.#stop.splice(0)) stop();
+    this.#resolve(exit);
+  }
+
+  #saw(event: EventData<'receiver.exit'>): void {
+    if (this.#run === undefined) this.#early.push(event);
+    else if (event.run === this.#run) this.settle(event);
+  }
+}
+
+/** Has rsync started by the `mover` container, and gets its standard input and output as one Unix socket. */
+export class MoverReceivers implements ReceiverBackend {
+  readonly #link: MoverLink;
+
+  constructor(link: MoverLink) {
+    this.#link = link;
+  }
+
+  async start(target: ReceiverTarget, argv: readonly string[], signal: AbortSignal): Promise<Receiver> {
+    // In a pod, volumes are named by the API server's objects, so only a grant leads to one.
+    if (target.grantId === undefined) throw new Refused('VolumeNotAvailable');
+    const waiter = new ExitWaiter(this.#link);
+    let run: string | undefined;
+    try {
+      const started = await this.#link.request(
+        'receivers.start',
+        { id: target.grantId, argv: [...argv] },
+        { signal },
+      );
+      run = started.run;
+      waiter.follow(run);
+      const socket = await connectUnix(started.socket, signal);
+      return this.#receiver(socket, run, waiter);
+    } catch (err) {
+      waiter.settle({ exitCode: null, signal: 'SIGKILL', stderr: '' });
+      if (run !== undefined) this.#kill(run);
+      throw refusal(err);
+    }
+  }
+
+  #receiver(socket: Socket, run: string, waiter: ExitWaiter): Receiver {
+    let killed = false;
+    const kill = () => {
+      if (killed) return;
+      killed = true;
+      this.#kill(run);
+      const patience = setTimeout(
+        () => waiter.settle({ exitCode: null, signal: 'SIGKILL', stderr: '' }),
+        KILL_PATIENCE_MS,
+      );
+      void waiter.exited.then(() => clearTimeout(patience));
+    };
+    void waiter.exited.then(() => {
+      // What rsync wrote last may still be in the socket; its end follows, and then nobody writes any more.
+      if (killed || socket.readableEnded) socket.destroy();
+      else socket.once('end', () => socket.destroySoon());
+    });
+    return { input: socket, output: socket, exited: waiter.exited, kill };
+  }
+
+  #kill(run: string): void {
+    // A mover that is gone has no runs left.
+    this.#link.request('receivers.kill', { run }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+import { DrError, SOURCE_KEY_SECRET } from '@dr-syncer/api';
+import {
+  type ClusterAccess,
+  EventRecorder,
+  inClusterAccess,
+  keyOf,
+  type KubeObject,
+  parseKubeconfig,
+  Reflector,
+  runAsLeader,
+  runController,
+  sleep,
+  wellKnown,
+  WorkQueue,
+} from '@dr-syncer/kube';
+import { type HealthCheck, type Logger, serveHealth, serveMetrics } from '@dr-syncer/runtime';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+
+import { Agents } from './clusters/agents.js';
+import { Cluster } from './clusters/cluster.js';
+import { RemoteClusters } from './clusters/remote-clusters.js';
+import { ensureClientKey } from './clusters/ssh-keys.js';
+import type { ControllerConfig } from './config.js';
+import { remoteClusters, replications } from './custom-resources.js';
+import { SyncMetrics } from './metrics.js';
+import { RemoteClusterReconciler } from './remote-cluster/reconciler.js';
+import { ReplicationReconciler } from './replication/reconciler.js';
+import { SyncRuns } from './replication/sync-runs.js';
+
+const WORKERS = 4;
+const INSTALL_RETRY_MS = 5_000;
+
+/** The composition root: everything long-lived is made, wired, started and closed here. Ends with the signal. */
+export async function runControllerApp(
+  config: ControllerConfig,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = new SyncMetrics(registry);
+  const source = new Cluster(await sourceAccess(config), (sample) => metrics.request(sample));
+  let leading = false;
+  const ready: HealthCheck = () =>
+    leading || config.LEADER_ELECTION ? { ok: true } : { ok: false, reason: 'not started yet' };
+  const servers = [
+    await serveMetrics(config.METRICS_PORT, registry),
+    await serveHealth(config.HEALTH_PORT, { live: {}, ready: { started: ready } }),
+  ];
+  const identity = `${config.POD_NAME}_${randomUUID().slice(0, 8)}`;
+  const lead = async (leaderSignal: AbortSignal): Promise<void> => {
+    leading = true;
+    logger.info('leading', { identity });
+    await work({ config, source, metrics, logger, identity }, leaderSignal);
+  };
+  try {
+    if (!config.LEADER_ELECTION) {
+      await lead(signal);
+    } else {
+      const lease = { namespace: config.POD_NAMESPACE, name: 'dr-syncer-controller', identity };
+      await runAsLeader(
+        { client: source.client, ...lease, onError: (err) => logger.warn('leader election', { err }) },
+        signal,
+        lead,
+      );
+    }
+  } catch (err) {
+    if (!signal.aborted) throw err;
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+    await source.close();
+  }
+}
+
+async function sourceAccess(config: ControllerConfig): Promise<ClusterAccess> {
+  if (config.KUBECONFIG !== undefined) return parseKubeconfig(await readFile(config.KUBECONFIG));
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = config;
+  return inClusterAccess({ ...(host && { host }), ...(port && { port }) });
+}
+
+interface Context {
+  readonly config: ControllerConfig;
+  readonly source: Cluster;
+  readonly metrics: SyncMetrics;
+  readonly logger: Logger;
+  readonly identity: string;
+}
+
+/** What only the leader does. */
+async function work(context: Context, signal: AbortSignal): Promise<void> {
+  const { config, source, metrics, logger, identity } = context;
+  const events = new EventRecorder({
+    client: source.client,
+    controller: 'dr-syncer.io/controller',
+    instance: identity,
+  });
+  events.start(signal);
+  const remotes = new RemoteClusters();
+  const clusterMirror = mirror(context, remoteClusters);
+  const replicationMirror = mirror(context, replications);
+  const clusterQueue = follow(clusterMirror);
+  const replicationQueue = follow(replicationMirror);
+
+  const sourceId = (
+    await source.client.get({ resource: wellKnown.namespaces, name: 'kube-system' }, { signal })
+  ).metadata.uid;
+  const sourceAgents = await makeSourceAgents(context, sourceId ?? '', signal);
+  const runs = new SyncRuns({
+    ...{ source, sourceAgents, metrics, events, logger },
+    concurrency: config.CONCURRENT_SYNCS,
+    concurrentTransfers: config.CONCURRENT_TRANSFERS,
+    placeholderImage: config.PLACEHOLDER_IMAGE,
+    policy: {
+      allowedNamespaces: config.PRIVILEGED_NAMESPACES.split(',').filter(Boolean),
+      annotatedAt: 'Both',
+    },
+    onEnded: (key) => replicationQueue.add(key),
+  });
+  const clusterReconciler = new RemoteClusterReconciler({
+    ...{ source, store: clusterMirror.store, registry: remotes, events, logger },
+    ...{ agentImage: config.AGENT_IMAGE, sourceId: sourceId ?? '' },
+    onChange: () => {
+      for (const object of replicationMirror.store.list()) replicationQueue.add(keyOf(object));
+    },
+  });
+  const replicationReconciler = new ReplicationReconciler({
+    ...{ source, store: replicationMirror.store, remotes, runs, events, logger },
+  });
+
+  clusterMirror.start(signal);
+  replicationMirror.start(signal);
+  await Promise.all([clusterMirror.synced, replicationMirror.synced]);
+  const common = {
+    workers: WORKERS,
+    onReconcile: (sample: Parameters<typeof metrics.reconciled>[0]) => metrics.reconciled(sample),
+    onError: (key: string, err: DrError) => logger.warn('reconcile failed', { key, err }),
+  };
+  try {
+    await Promise.all([
+      keepInstalled(sourceAgents, logger, signal),
+      runController(
+        {
+          ...common,
+          name: 'remotecluster',
+          queue: clusterQueue,
+          reconcile: (key, s) => clusterReconciler.reconcile(key, s),
+        },
+        signal,
+      ),
+      runController(
+        {
+          ...common,
+          name: 'replication',
+          queue: replicationQueue,
+          reconcile: (key, s) => replicationReconciler.reconcile(key, s),
+        },
+        signal,
+      ),
+    ]);
+  } finally {
+    await runs.close();
+    remotes.close();
+    sourceAgents.close();
+    await events.close();
+  }
+}
+
+function mirror({ source, logger }: Context, resource: typeof replications): Reflector {
+  return new Reflector({
+    client: source.client,
+    resource,
+    onError: (err) => logger.warn('mirror is behind', { resource: resource.plural, err }),
+  });
+}
+
+/** A queue that gets the key of every object that is new, changed or gone. */
+function follow(reflector: Reflector): WorkQueue {
+  const queue = new WorkQueue();
+  const add = (object: KubeObject) => queue.add(keyOf(object));
+  reflector.subscribe({ added: add, updated: add, deleted: add });
+  return queue;
+}
+
+async function makeSourceAgents(
+  { config, source }: Context,
+  sourceId: string,
+  signal: AbortSignal,
+): Promise<Agents> {
+  const at = { namespace: config.POD_NAMESPACE, name: SOURCE_KEY_SECRET };
+  const { key } = await ensureClientKey(source.client, at, 'dr-syncer source', signal);
+  return new Agents({
+    client: source.client,
+    key,
+    owner: `${sourceId}/source`,
+    settings: {
+      image: config.AGENT_IMAGE,
+      kubeletDir: config.SOURCE_KUBELET_DIR,
+      port: config.SOURCE_AGENT_PORT,
+    },
+    connectivity: { addressType: 'InternalIP' },
+  });
+}
+
+/** The agents of the source cluster, which no RemoteCluster stands for. */
+async function keepInstalled(agents: Agents, logger: Logger, signal: AbortSignal): Promise<void> {
+  for (let wait = 0; ;) {
+    await sleep(wait, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    wait = 60_000;
+    try {
+      await agents.install(signal);
+    } catch (err) {
+      logger.warn('agents of the source cluster could not be installed', { err });
+      wait = INSTALL_RETRY_MS;
+    }
+  }
+}

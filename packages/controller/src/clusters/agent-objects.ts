@@ -1,0 +1,141 @@
+import { AGENT_PORT, agentNames, type RemoteClusterSpec, SYSTEM_NAMESPACE } from '@dr-syncer/api';
+import type { KubeObject } from '@dr-syncer/kube';
+
+import { hostKeyFiles } from './ssh-keys.js';
+
+/** What of the agents' deployment can be set. */
+export type AgentSettings = Omit<RemoteClusterSpec['agentDeployment'], 'image'> & { readonly image: string };
+
+const labels = { app: agentNames.daemonSet, 'app.kubernetes.io/part-of': 'dr-syncer' };
+
+/**
+ * The mover's capabilities, each with its reason: to become the identity of a transfer (SETUID, SETGID, SETPCAP for
+ * the bounding set), to end it (KILL), to find volumes below directories that only kubelet may enter
+ * (DAC_READ_SEARCH), and what privileged receivers are given on (CHOWN, DAC_OVERRIDE, FOWNER, FSETID, MKNOD, SETFCAP).
+ */
+const moverCapabilities = [
+  ...['SETUID', 'SETGID', 'SETPCAP', 'KILL', 'DAC_READ_SEARCH'],
+  ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP'],
+];
+
+/** The account has no permissions and its token is not mounted: agents hold no Kubernetes credentials. */
+export function agentServiceAccount(): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: agentNames.serviceAccount, namespace: SYSTEM_NAMESPACE, labels },
+    automountServiceAccountToken: false,
+  };
+}
+
+/** The agent: two containers a node, joined by a unix socket. Which holds what is the point of having two. */
+export function agentDaemonSet(settings: AgentSettings): KubeObject {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: agentNames.daemonSet, namespace: SYSTEM_NAMESPACE, labels },
+    spec: {
+      selector: { matchLabels: { app: agentNames.daemonSet } },
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+      template: { metadata: { labels }, spec: podSpec(settings) },
+    },
+  };
+}
+
+function podSpec(settings: AgentSettings): Record<string, unknown> {
+  return {
+    serviceAccountName: agentNames.serviceAccount,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: 10,
+    ...(settings.nodeSelector && { nodeSelector: settings.nodeSelector }),
+    tolerations: settings.tolerations ?? [{ operator: 'Exists' }],
+    ...(settings.priorityClassName && { priorityClassName: settings.priorityClassName }),
+    // Lets uid 1000 read the host keys, and the mover share its sockets with it.
+    securityContext: { fsGroup: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [sshContainer(settings), moverContainer(settings)],
+    volumes: [
+      {
+        name: 'host-keys',
+        secret: { secretName: agentNames.hostKeysSecret, defaultMode: 0o440, items: hostKeyItems() },
+      },
+      {
+        name: 'authorized-keys',
+        secret: { secretName: agentNames.authorizedKeysSecret, defaultMode: 0o440 },
+      },
+      { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
+      { name: 'mover', emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } },
+      { name: 'pods', hostPath: { path: `${settings.kubeletDir}/pods`, type: 'Directory' } },
+    ],
+  };
+}
+
+function hostKeyItems(): object[] {
+  return hostKeyFiles.map((file) => ({ key: file, path: file }));
+}
+
+function env(): object[] {
+  return [
+    { name: 'LOG_LEVEL', value: 'info' },
+    { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+  ];
+}
+
+function sshContainer({ image, resources, port }: AgentSettings): Record<string, unknown> {
+  return {
+    name: 'ssh',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    args: ['node', '/app/packages/agent/dist/main.js', 'ssh'],
+    env: [...env(), { name: 'ENABLE_AUDIT_LOG', value: 'true' }],
+    ports: [
+      { name: 'ssh', containerPort: AGENT_PORT, hostPort: port, protocol: 'TCP' },
+      { name: 'health', containerPort: 8081, protocol: 'TCP' },
+      { name: 'metrics', containerPort: 8080, protocol: 'TCP' },
+    ],
+    securityContext: {
+      runAsUser: 1000,
+      runAsGroup: 1000,
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    startupProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 1, failureThreshold: 60 },
+    livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 20, timeoutSeconds: 5 },
+    readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 2, timeoutSeconds: 5 },
+    ...(resources && { resources }),
+    volumeMounts: [
+      { name: 'host-keys', mountPath: '/etc/dr-syncer/host-keys', readOnly: true },
+      { name: 'authorized-keys', mountPath: '/etc/dr-syncer/authorized-keys', readOnly: true },
+      { name: 'run', mountPath: '/run/dr-syncer' },
+    ],
+  };
+}
+
+function moverContainer({ image, resources, kubeletDir }: AgentSettings): Record<string, unknown> {
+  return {
+    name: 'mover',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    args: ['node', '/app/packages/agent/dist/main.js', 'mover'],
+    env: [...env(), { name: 'KUBELET_DIR', value: kubeletDir }],
+    securityContext: {
+      runAsUser: 0,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'], add: moverCapabilities },
+      // Volumes carry the labels of their namespaces; container_t may read none of them. No effect without SELinux.
+      seLinuxOptions: { type: 'spc_t' },
+    },
+    ...(resources && { resources }),
+    volumeMounts: [
+      { name: 'run', mountPath: '/run/dr-syncer' },
+      { name: 'mover', mountPath: '/run/dr-syncer-mover' },
+      // Volumes that kubelet mounts later appear here.
+      { name: 'pods', mountPath: `${kubeletDir}/pods`, mountPropagation: 'HostToContainer' },
+    ],
+  };
+}

@@ -1,0 +1,212 @@
+import {
+  agentNames,
+  CONTROL_COMMAND,
+  DrError,
+  FIELD_MANAGER,
+  type RemoteClusterSpec,
+  SSH_USER,
+  SYSTEM_NAMESPACE,
+} from '@dr-syncer/api';
+import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
+import { connectControl, type ControlConnection, type Peer, type PrivateKey } from '@dr-syncer/ssh';
+
+import { agentDaemonSet, agentServiceAccount, type AgentSettings } from './agent-objects.js';
+import { ensureAuthorizedKey, ensureHostKeys } from './ssh-keys.js';
+
+interface Node extends KubeObject {
+  status?: { addresses?: { type: string; address: string }[] };
+}
+
+interface DaemonSet extends KubeObject {
+  status?: {
+    desiredNumberScheduled?: number;
+    numberReady?: number;
+    observedGeneration?: number;
+    updatedNumberScheduled?: number;
+  };
+}
+
+interface AgentPod extends KubeObject {
+  spec: { nodeName?: string };
+  status?: { podIP?: string; conditions?: { type: string; status: string }[] };
+}
+
+export interface AgentStatus {
+  readonly desired: number;
+  readonly ready: number;
+  readonly notReady: readonly string[];
+}
+
+/** How an agent is reached: what is dialled, what its host key must be. */
+export interface AgentEndpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly hostKeys: readonly string[];
+}
+
+export interface AgentsOptions {
+  /** Of the cluster that the agents run in. */
+  readonly client: KubeClient;
+  readonly key: PrivateKey;
+  /** Marks this controller's line in the authorized_keys, among those of others. */
+  readonly owner: string;
+  readonly settings: AgentSettings;
+  readonly connectivity: Pick<RemoteClusterSpec['connectivity'], 'addressType' | 'overrides'>;
+}
+
+const HELLO_TIMEOUT_MS = 10_000;
+
+/**
+ * The agents of one cluster: installs them, and keeps one control connection to each that is needed. A connection
+ * that ends is forgotten and made anew by whoever asks next.
+ */
+export class Agents {
+  readonly #options: AgentsOptions;
+  readonly #connections = new Map<string, Promise<ControlConnection>>();
+  #hostKeys: readonly string[] = [];
+
+  constructor(options: AgentsOptions) {
+    this.#options = options;
+  }
+
+  /** Public host keys of the agents; empty before `install`. */
+  get hostKeys(): readonly string[] {
+    return this.#hostKeys;
+  }
+
+  /** Makes keys, account and DaemonSet what they should be. Idempotent. @throws KubeError, DrError KeyInvalid */
+  async install(signal: AbortSignal): Promise<void> {
+    const { client, key, owner, settings } = this.#options;
+    const namespace = SYSTEM_NAMESPACE;
+    this.#hostKeys = await ensureHostKeys(client, { namespace, name: agentNames.hostKeysSecret }, signal);
+    const line = `restrict,command="${CONTROL_COMMAND}" ${key.publicLine}`;
+    await ensureAuthorizedKey(
+      client,
+      { namespace, name: agentNames.authorizedKeysSecret },
+      { owner, line },
+      signal,
+    );
+    const options = { fieldManager: FIELD_MANAGER, force: true, signal };
+    await client.apply(wellKnown.serviceAccounts, agentServiceAccount(), options);
+    await client.apply(wellKnown.daemonSets, agentDaemonSet(settings), options);
+  }
+
+  async status(signal: AbortSignal): Promise<AgentStatus> {
+    const { client } = this.#options;
+    const ref = { resource: wellKnown.daemonSets, namespace: SYSTEM_NAMESPACE, name: agentNames.daemonSet };
+    const daemonSet = await client.get<DaemonSet>(ref, { signal });
+    const current = daemonSet.status?.observedGeneration === daemonSet.metadata.generation;
+    const desired = current ? (daemonSet.status?.desiredNumberScheduled ?? 0) : 0;
+    const pods = await this.#pods(signal);
+    const notReady = pods.filter((pod) => !isReady(pod)).map((pod) => pod.spec.nodeName ?? pod.metadata.name);
+    return { desired, ready: daemonSet.status?.numberReady ?? 0, notReady: notReady.slice(0, 20) };
+  }
+
+  /** Nodes with an agent that is ready. */
+  async readyNodes(signal: AbortSignal): Promise<string[]> {
+    const pods = await this.#pods(signal);
+    return pods
+      .filter(isReady)
+      .flatMap((pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]));
+  }
+
+  /** @throws DrError AgentUnreachable when the node has no address of the type asked for */
+  async endpoint(node: string, signal: AbortSignal): Promise<AgentEndpoint> {
+    return {
+      host: await this.#address(node, signal),
+      port: this.#options.settings.port,
+      hostKeys: this.#hostKeys,
+    };
+  }
+
+  /** Addresses that connections from this node's agent may come from: for `from=` of grants. */
+  async sourceAddresses(node: string, signal: AbortSignal): Promise<string[]> {
+    const found = await this.#options.client.get<Node>({ resource: wellKnown.nodes, name: node }, { signal });
+    const pods = await this.#pods(signal);
+    const pod = pods.find((one) => one.spec.nodeName === node)?.status?.podIP;
+    const addresses = (found.status?.addresses ?? [])
+      .filter(({ type }) => type === 'InternalIP' || type === 'ExternalIP')
+      .map(({ address }) => address);
+    return [...new Set([...addresses, ...(pod === undefined ? [] : [pod])])];
+  }
+
+  /**
+   * A control connection to the agent of a node, shared by all who ask.
+   *
+   * @throws DrError AgentUnreachable, AgentRefusedKey, HostKeyMismatch, Timeout
+   */
+  async peer(node: string, signal: AbortSignal): Promise<Peer> {
+    let connecting = this.#connections.get(node);
+    if (connecting === undefined) {
+      connecting = this.#connect(node, signal);
+      this.#connections.set(node, connecting);
+      const forget = () => {
+        if (this.#connections.get(node) === connecting) this.#connections.delete(node);
+      };
+      connecting.then((connection) => connection.closed.then(forget), forget);
+    }
+    const { peer } = await connecting;
+    return peer;
+  }
+
+  /** Says hello to each of the nodes; the first failure is thrown with the node's name. */
+  async greet(nodes: readonly string[], signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      nodes.map(async (node) => {
+        try {
+          const peer = await this.peer(node, signal);
+          await peer.request('hello', {}, { signal, timeoutMs: HELLO_TIMEOUT_MS });
+        } catch (err) {
+          if (!(err instanceof DrError)) throw err;
+          throw new DrError(err.code, `agent on node ${node}: ${err.message}`, { cause: err });
+        }
+      }),
+    );
+  }
+
+  close(): void {
+    for (const connecting of this.#connections.values()) {
+      connecting.then(
+        (connection) => connection.close(),
+        () => undefined,
+      );
+    }
+    this.#connections.clear();
+  }
+
+  async #connect(node: string, signal: AbortSignal): Promise<ControlConnection> {
+    const { host, port, hostKeys } = await this.endpoint(node, signal);
+    return connectControl({ host, port, user: SSH_USER, privateKey: this.#options.key, hostKeys });
+  }
+
+  async #address(node: string, signal: AbortSignal): Promise<string> {
+    const { addressType, overrides } = this.#options.connectivity;
+    const override = overrides?.[node];
+    if (override !== undefined) return override;
+    const found = await this.#options.client.get<Node>({ resource: wellKnown.nodes, name: node }, { signal });
+    const address = found.status?.addresses?.find((one) => one.type === addressType)?.address;
+    if (address === undefined) {
+      throw new DrError(
+        'AgentUnreachable',
+        `node ${node} has no address of type ${addressType}: set spec.connectivity.addressType or overrides`,
+      );
+    }
+    return address;
+  }
+
+  async #pods(signal: AbortSignal): Promise<AgentPod[]> {
+    const list = await this.#options.client.list<AgentPod>(wellKnown.pods, {
+      namespace: SYSTEM_NAMESPACE,
+      labelSelector: `app=${agentNames.daemonSet}`,
+      signal,
+    });
+    return list.items;
+  }
+}
+
+function isReady(pod: AgentPod): boolean {
+  return (
+    pod.metadata.deletionTimestamp === undefined &&
+    pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true
+  );
+}

@@ -1,0 +1,41 @@
+import { logLevels } from '@dr-syncer/runtime';
+import { z } from 'zod';
+
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const port = z.coerce.number().int().min(0).max(65_535);
+
+/** Settings of the controller, from environment variables: read once, here. Documented in docs/reference/settings.md. */
+const environment = z.object({
+  LOG_LEVEL: z.enum(logLevels).default('info'),
+  POD_NAME: z.string().default('local'),
+  /** Namespace of the controller, its Secrets and its lease. */
+  POD_NAMESPACE: z.string().default('dr-syncer-system'),
+  /** Kubeconfig of the source cluster; absent: the service account of the pod. */
+  KUBECONFIG: z.string().optional(),
+  KUBERNETES_SERVICE_HOST: z.string().optional(),
+  KUBERNETES_SERVICE_PORT: z.string().optional(),
+  METRICS_PORT: port.default(8080),
+  HEALTH_PORT: port.default(8081),
+  AGENT_IMAGE: z.string().default('localhost/dr-syncer-agent:dev'),
+  PLACEHOLDER_IMAGE: z.string().default('registry.k8s.io/pause:3.10'),
+  /** The kubelet's directory on the nodes of the source cluster. */
+  SOURCE_KUBELET_DIR: z.string().regex(/^\//).default('/var/lib/kubelet'),
+  SOURCE_AGENT_PORT: port.default(2222),
+  LEADER_ELECTION: flag.default(true),
+  /** Source namespaces whose transfers may run privileged when annotated: comma-separated, "*" for all, "" for none. */
+  PRIVILEGED_NAMESPACES: z.string().default('*'),
+  /** Syncs that run at the same time. */
+  CONCURRENT_SYNCS: z.coerce.number().int().min(1).max(64).default(4),
+  /** Volume transfers that run at the same time. */
+  CONCURRENT_TRANSFERS: z.coerce.number().int().min(1).max(256).default(4),
+});
+
+export type ControllerConfig = z.infer<typeof environment>;
+
+/** @throws Error that names each variable and what is wrong with it */
+export function readConfig(env: NodeJS.ProcessEnv): ControllerConfig {
+  const result = environment.safeParse(env);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`settings: ${problems.join('; ')}`);
+}

@@ -1,0 +1,60 @@
+import type { ReconcileSample, RequestSample } from '@dr-syncer/kube';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Metrics of the controller's own work. Label values are bounded: kinds, verbs, results, Replications. */
+export class SyncMetrics {
+  readonly #syncs: Counter;
+  readonly #duration: Histogram;
+  readonly #lastSuccess: Gauge;
+  readonly #requests: Counter;
+  readonly #reconciles: Histogram;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#syncs = new Counter({
+      name: 'dr_syncer_syncs_total',
+      help: 'Syncs that have ended, by result (success, failure).',
+      labelNames: ['replication', 'result'],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: 'dr_syncer_sync_duration_seconds',
+      help: 'Duration of syncs.',
+      buckets: [0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 14_400],
+      registers,
+    });
+    this.#lastSuccess = new Gauge({
+      name: 'dr_syncer_last_success_timestamp_seconds',
+      help: 'Unix time of the state that the standby has: start of the last sync that copied everything.',
+      labelNames: ['replication'],
+      registers,
+    });
+    this.#requests = new Counter({
+      name: 'dr_syncer_api_requests_total',
+      help: 'Requests to API servers, by verb, resource and HTTP status (0: no response).',
+      labelNames: ['verb', 'resource', 'status'],
+      registers,
+    });
+    this.#reconciles = new Histogram({
+      name: 'dr_syncer_reconcile_duration_seconds',
+      help: 'Duration of reconciles, by controller and outcome.',
+      labelNames: ['controller', 'outcome'],
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+      registers,
+    });
+  }
+
+  syncEnded(replication: string, ok: boolean, seconds: number, startedAt: Date): void {
+    this.#syncs.inc({ replication, result: ok ? 'success' : 'failure' });
+    this.#duration.observe(seconds);
+    if (ok) this.#lastSuccess.set({ replication }, startedAt.getTime() / 1000);
+  }
+
+  request({ verb, resource, status }: RequestSample): void {
+    this.#requests.inc({ verb, resource, status: String(status) });
+  }
+
+  reconciled({ controller, outcome, seconds }: ReconcileSample): void {
+    this.#reconciles.observe({ controller, outcome }, seconds);
+  }
+}

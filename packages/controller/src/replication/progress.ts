@@ -1,0 +1,61 @@
+import type { Replication, ReplicationStatus, VolumeStatus } from '@dr-syncer/api';
+import { type NewCondition, setCondition } from '@dr-syncer/kube';
+
+const MAX_VOLUMES = 100;
+
+type Fields = Omit<ReplicationStatus, 'volumes' | 'volumesSummary' | 'conditions'>;
+
+/** The status of a Replication while something happens to it, in memory; `StatusWriter` brings it to the server. */
+export class ReplicationProgress {
+  readonly #generation: number;
+  #status: ReplicationStatus;
+  #volumes: Map<string, VolumeStatus>;
+
+  constructor(replication: Replication) {
+    this.#generation = replication.metadata.generation;
+    this.#status = { ...replication.status, observedGeneration: this.#generation };
+    this.#volumes = new Map((replication.status?.volumes ?? []).map((volume) => [volume.name, volume]));
+  }
+
+  set(fields: Partial<Fields>): void {
+    this.#status = { ...this.#status, ...fields };
+  }
+
+  condition(next: NewCondition): void {
+    const conditions = setCondition(this.#status.conditions, next, this.#generation, new Date());
+    this.#status = { ...this.#status, conditions };
+  }
+
+  /** The volumes of this sync, each as it was before; what is not among them any more is dropped. */
+  beginVolumes(names: readonly string[]): void {
+    const before = this.#volumes;
+    this.#volumes = new Map(
+      names.map((name) => {
+        const lastSuccessTime = before.get(name)?.lastSuccessTime;
+        return [name, { name, phase: 'Pending', ...(lastSuccessTime && { lastSuccessTime }) }];
+      }),
+    );
+  }
+
+  volume(name: string, fields: Partial<VolumeStatus>): void {
+    const before: VolumeStatus = this.#volumes.get(name) ?? { name, phase: 'Pending' };
+    this.#volumes.set(name, { ...before, ...fields });
+  }
+
+  get volumes(): readonly VolumeStatus[] {
+    return [...this.#volumes.values()];
+  }
+
+  /** For the server: bounded, with volumes that have failed first when there are too many to show. */
+  snapshot(): ReplicationStatus {
+    const all = this.volumes;
+    const done = all.filter(({ phase }) => phase === 'Succeeded').length;
+    const shown =
+      all.length <= MAX_VOLUMES
+        ? all
+        : [...all]
+            .sort((a, b) => Number(b.phase === 'Failed') - Number(a.phase === 'Failed'))
+            .slice(0, MAX_VOLUMES);
+    return { ...this.#status, volumes: [...shown], volumesSummary: `${done}/${all.length}` };
+  }
+}

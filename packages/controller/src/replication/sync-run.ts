@@ -1,0 +1,171 @@
+import { DrError, errorTable, isErrorCode, type Replication, toDrError } from '@dr-syncer/api';
+import type { PrivilegePolicy } from '@dr-syncer/identity';
+import { isNotFound, type KubeObject, kubeToDrError, wellKnown } from '@dr-syncer/kube';
+import type { Logger } from '@dr-syncer/runtime';
+import type PQueue from 'p-queue';
+
+import type { Agents } from '../clusters/agents.js';
+import type { Cluster } from '../clusters/cluster.js';
+import type { RemoteHandle } from '../clusters/remote-clusters.js';
+import { ensureNamespace } from '../resources/namespace.js';
+import type { ResourceReport } from '../resources/report.js';
+import { excludedObject, selectTypes } from '../resources/selection.js';
+import { syncObjects } from '../resources/sync-objects.js';
+import type { Claim } from '../volumes/mounts.js';
+import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
+import type { ReplicationProgress } from './progress.js';
+import type { Route } from './rules.js';
+
+export interface SyncRunOptions {
+  readonly replication: Replication;
+  readonly request: string;
+  readonly route: Route;
+  readonly source: Cluster;
+  readonly sourceAgents: Agents;
+  readonly remote: RemoteHandle;
+  readonly progress: ReplicationProgress;
+  readonly changed: () => void;
+  readonly transfers: PQueue;
+  readonly placeholderImage: string;
+  readonly policy: PrivilegePolicy;
+  readonly logger: Logger;
+}
+
+export interface SyncOutcome {
+  readonly ok: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * One sync of one namespace: namespace, objects, volumes. It does as much as can be done: an object or volume that
+ * fails is named and the rest goes on; the outcome is good only when everything selected is there.
+ *
+ * @throws DrError when not even a part could be tried
+ */
+export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal): Promise<SyncOutcome> {
+  const { source, remote, route, replication, progress, changed } = options;
+  const sourceNamespace = await sourceNamespaceOf(options, signal);
+  const destinationNamespace = await ensureNamespace(
+    remote.cluster.client,
+    sourceNamespace,
+    route.destinationNamespace,
+    signal,
+  );
+  const report = await syncObjects(
+    {
+      ...{ source, remote: remote.cluster, replication },
+      sourceNamespace: route.sourceNamespace,
+      destinationNamespace: route.destinationNamespace,
+    },
+    signal,
+  );
+  progress.set({ syncStats: report.stats(), resourceStatus: report.byKind() });
+  changed();
+  const claims = replication.spec.pvcConfig.includeData ? await selectedClaims(options, signal) : [];
+  progress.beginVolumes(claims);
+  changed();
+  const ends = {
+    source: { cluster: source, agents: options.sourceAgents, namespace: sourceNamespace },
+    destination: { cluster: remote.cluster, agents: remote.agents, namespace: destinationNamespace },
+  };
+  await Promise.all(
+    claims.map((claim) => options.transfers.add(() => syncOne(options, claim, ends, signal))),
+  );
+  signal.throwIfAborted();
+  return outcome(report, progress);
+}
+
+async function sourceNamespaceOf(
+  { source, route }: SyncRunOptions,
+  signal: AbortSignal,
+): Promise<KubeObject> {
+  try {
+    return await source.client.get(
+      { resource: wellKnown.namespaces, name: route.sourceNamespace },
+      { signal },
+    );
+  } catch (err) {
+    if (!isNotFound(err)) throw err;
+    throw new DrError('SourceNamespaceNotFound', `namespace ${route.sourceNamespace} does not exist`);
+  }
+}
+
+/** Claims among what is selected, by name. */
+async function selectedClaims(options: SyncRunOptions, signal: AbortSignal): Promise<string[]> {
+  const { source, route, replication } = options;
+  const { types } = await selectTypes(source.discovery, replication.spec, signal);
+  const type = types.find((one) => one.kind === 'PersistentVolumeClaim' && one.group === '');
+  if (type === undefined) return [];
+  const claims = await source.client.list<Claim>(type, { namespace: route.sourceNamespace, signal });
+  return claims.items
+    .filter((claim) => excludedObject({ ...claim, kind: type.kind }, type, replication.spec) === undefined)
+    .map((claim) => claim.metadata.name);
+}
+
+async function syncOne(
+  options: SyncRunOptions,
+  claim: string,
+  ends: { source: VolumeEnd; destination: VolumeEnd },
+  signal: AbortSignal,
+): Promise<void> {
+  const { progress, changed, replication, request, remote, logger } = options;
+  try {
+    await syncVolume(
+      {
+        ...{ replication, request, claim, ...ends },
+        sourceRanges: remote.spec.connectivity.sourceRanges,
+        placeholderImage: options.placeholderImage,
+        policy: options.policy,
+        onStatus: (fields) => {
+          progress.volume(claim, fields);
+          changed();
+        },
+      },
+      signal,
+    );
+  } catch (err) {
+    if (signal.aborted) return;
+    const problem = kubeToDrError(toDrErrorOrKube(err));
+    logger.warn('volume was not copied', { claim, err: problem });
+    progress.volume(claim, {
+      phase: 'Failed',
+      reason: problem.code,
+      message: `${problem.message}. ${problem.remedy}`,
+    });
+    changed();
+  }
+}
+
+function toDrErrorOrKube(err: unknown): unknown {
+  return err instanceof Error ? err : toDrError(err);
+}
+
+/** Good only when a reader of the destination would find everything. */
+function outcome(report: ResourceReport, progress: ReplicationProgress): SyncOutcome {
+  const volumes = progress.volumes;
+  const failed = volumes.filter(({ phase }) => phase !== 'Succeeded');
+  const { total, applied } = report.stats();
+  if (report.failures === 0 && failed.length === 0) {
+    const message = `${total} objects (${applied} written) and ${volumes.length} volumes are in place.`;
+    return { ok: true, reason: 'Synced', message };
+  }
+  const [volume] = failed;
+  const parts = [
+    ...(report.failures > 0
+      ? [`${report.failures} of ${total} objects failed, first ${report.firstFailure ?? ''}`]
+      : []),
+    ...(volume
+      ? [
+          `${failed.length} of ${volumes.length} volumes failed, first ${volume.name}: ${volume.message ?? ''}`,
+        ]
+      : []),
+  ];
+  return { ok: false, reason: reasonOf(volume?.reason), message: parts.join('; ') };
+}
+
+function reasonOf(code: string | undefined): string {
+  return code !== undefined && isErrorCode(code) && errorTable[code].kind !== 'retry'
+    ? code
+    : 'SyncIncomplete';
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+
+import { FIELD_MANAGER, type Identity, label } from '@dr-syncer/api';
+import type { KubeObject } from '@dr-syncer/kube';
+
+export interface PlaceholderOptions {
+  readonly namespace: string;
+  readonly claim: KubeObject;
+  readonly image: string;
+  readonly identity: Identity;
+  /** Taints of the node where the volume is must not keep the pod away; the source may be read-only mounted. */
+  readonly readOnly: boolean;
+}
+
+/** The same for the same claim, so that a second one can't come into being. */
+export function placeholderName(claim: KubeObject): string {
+  return `dr-syncer-hold-${createHash('sha256')
+    .update(claim.metadata.uid ?? '')
+    .digest('hex')
+    .slice(0, 12)}`;
+}
+
+/**
+ * A pod that does nothing but hold a volume mounted where no pod of the workload does: that binds the claim, attaches
+ * the volume and lets the agent of the node find it. It meets the restricted pod security level.
+ *
+ * With privileged movers kubelet must not give the volume to a group: owners are those of the source.
+ */
+export function placeholderPod(options: PlaceholderOptions): KubeObject {
+  const { namespace, claim, image, identity, readOnly } = options;
+  // Nothing in the pod uses the volume, so any user will do but root.
+  const user = identity.uid === 0 ? 65_534 : identity.uid;
+  const fsGroup = identity.privileged ? undefined : identity.fsGroup;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: placeholderName(claim),
+      namespace,
+      labels: {
+        'app.kubernetes.io/part-of': 'dr-syncer',
+        [label.managedBy]: FIELD_MANAGER,
+        [label.placeholder]: claim.metadata.uid ?? '',
+      },
+    },
+    spec: {
+      restartPolicy: 'Always',
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: 0,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: user,
+        ...(identity.gid !== 0 && { runAsGroup: identity.gid }),
+        ...(fsGroup !== undefined && {
+          fsGroup,
+          fsGroupChangePolicy: identity.fsGroupChangePolicy ?? 'OnRootMismatch',
+        }),
+        seccompProfile: { type: 'RuntimeDefault' },
+        ...seLinux(identity),
+      },
+      containers: [
+        {
+          name: 'pause',
+          image,
+          imagePullPolicy: 'IfNotPresent',
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+          resources: { requests: { cpu: '1m', memory: '4Mi' }, limits: { memory: '32Mi' } },
+          volumeMounts: [{ name: 'volume', mountPath: '/volume', ...(readOnly && { readOnly }) }],
+        },
+      ],
+      volumes: [{ name: 'volume', persistentVolumeClaim: { claimName: claim.metadata.name } }],
+    },
+  };
+}
+
+/** With the level known before the mount, kubelet can mount the volume with its context instead of relabelling. */
+function seLinux({ seLinuxLabel }: Identity): Record<string, unknown> {
+  const level = seLinuxLabel?.split(':').slice(3).join(':');
+  return level === undefined || level === '' ? {} : { seLinuxOptions: { level } };
+}

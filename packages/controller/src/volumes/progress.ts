@@ -1,0 +1,25 @@
+import type { VolumeStatus } from '@dr-syncer/api';
+import type { TransferState } from '@dr-syncer/ssh';
+
+/** What the status says of a transfer: whole numbers, and nothing that is not known. */
+export function volumeProgress(state: TransferState): Partial<VolumeStatus> {
+  const whole = (value: number | undefined) => (value === undefined ? undefined : Math.round(value));
+  const fields = {
+    percent:
+      state.phase === 'Succeeded'
+        ? 100
+        : whole(state.percent === undefined ? undefined : Math.min(99, state.percent)),
+    bytesDone: whole(state.bytesDone),
+    bytesTotal: whole(state.bytesTotal),
+    bytesPerSecond: whole(state.bytesPerSecond),
+    etaSeconds: state.finishedAt === undefined ? whole(state.etaSeconds) : undefined,
+    literalBytes: whole(state.literalBytes),
+    filesTransferred: state.filesTransferred,
+    filesTotal: state.filesTotal,
+    filesDeleted: state.filesDeleted,
+    startedAt: state.startedAt,
+    firstByteAt: state.firstByteAt,
+    finishedAt: state.finishedAt,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

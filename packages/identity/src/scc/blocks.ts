@@ -1,0 +1,59 @@
+import { MAX_ID } from '@dr-syncer/api';
+import { failure, success, type Outcome } from './outcome.js';
+
+/** Ids from `start` to `end`, both included. */
+export interface Block {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * One block of the annotations `openshift.io/sa.scc.uid-range` and `.supplemental-groups`: `start/size` or
+ * `start-end`, decimal, blanks only before a number and at the end. OpenShift reads it with Go's `Sscanf` and 32-bit
+ * arithmetic (openshift/library-go pkg/security/uid), which takes more; what it takes and this refuses carries a
+ * `StricterRule`. Never accepts what OpenShift refuses.
+ */
+export function parseBlock(text: string): Outcome<Block> {
+  const match = /^[ \t]*(\d+)([/-])[ \t]*(\d+)(.*)$/s.exec(text);
+  if (!match) return failure(`"${text}" is not of the form start/size or start-end`, 'Syntax');
+  const [, first = '', sign, second = '', tail = ''] = match;
+  const start = Number(first);
+  const number = Number(second);
+  // Beyond 32 bits OpenShift refuses too. "1-5/2" it reads in the slash form, where the sign does not fit.
+  if (start > 0xffffffff || number > 0xffffffff || (sign === '-' && tail.includes('/'))) {
+    return failure(`"${text}" is not a block of ids`, 'Syntax');
+  }
+  if (/[^ \t]/.test(tail)) return failure(`"${text}" goes on after the block`, 'TrailingText');
+  return sign === '/' ? sized(text, start, number) : bounded(text, start, number);
+}
+
+/** A comma separated list of blocks; at least one. */
+export function parseBlocks(text: string): Outcome<readonly Block[]> {
+  const blocks: Block[] = [];
+  for (const segment of text.split(',')) {
+    const block = parseBlock(segment);
+    if (!block.ok) return block;
+    blocks.push(block.value);
+  }
+  return success(blocks);
+}
+
+function sized(text: string, start: number, size: number): Outcome<Block> {
+  const end = start + size - 1;
+  // In 32 bits "0/0" is every id there is, root included.
+  if (end < 0 || end > 0xffffffff)
+    return failure(`"${text}" wraps around the end of the ids`, 'WrappedBlock');
+  if (size === 0) return failure(`"${text}" has no ids in it`, 'EmptyBlock');
+  return inRange(text, start, end);
+}
+
+function bounded(text: string, start: number, end: number): Outcome<Block> {
+  if (end < start) return failure(`"${text}" ends before it starts`, 'InvertedBlock');
+  return inRange(text, start, end);
+}
+
+function inRange(text: string, start: number, end: number): Outcome<Block> {
+  if (end > MAX_ID)
+    return failure(`"${text}" goes beyond ${MAX_ID}, the last id of Kubernetes`, 'IdTooLarge');
+  return success({ start, end });
+}

@@ -1,0 +1,115 @@
+import { containerSecurityContextSchema, podSecurityContextSchema } from './scc/types.js';
+import { isId } from './mover-context.js';
+import { z } from 'zod';
+
+/** A pod that mounts the volume, with the containers that mount it. Contexts as the API server gives them. */
+export interface WorkloadPod {
+  readonly name: string;
+  readonly securityContext?: unknown;
+  readonly containers: readonly { readonly name: string; readonly securityContext?: unknown }[];
+}
+
+export interface Agreed<T> {
+  readonly value: T;
+  /** A pod that says so, for `origins`. */
+  readonly pod: string;
+}
+
+/** What all pods that mount a volume agree on. A field that none of them sets, or that they differ in, is absent. */
+export interface WorkloadValues {
+  readonly runAsUser?: Agreed<number>;
+  readonly runAsGroup?: Agreed<number>;
+  readonly fsGroup?: Agreed<number>;
+  readonly supplementalGroups?: Agreed<readonly number[]>;
+  readonly fsGroupChangePolicy?: Agreed<'OnRootMismatch' | 'Always'>;
+  readonly seLinuxChangePolicy?: Agreed<'MountOption' | 'Recursive'>;
+  readonly seLinuxLevel?: Agreed<string>;
+}
+
+const podSchema = podSecurityContextSchema.extend({
+  fsGroupChangePolicy: z.enum(['OnRootMismatch', 'Always']).nullish().catch(undefined),
+  seLinuxChangePolicy: z.enum(['MountOption', 'Recursive']).nullish().catch(undefined),
+});
+
+/** One value of one container (or of the pod, when none mounts the volume by itself). */
+interface Saying {
+  readonly pod: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** @returns the values, and a note for each field in which the pods differ. */
+export function workloadValues(pods: readonly WorkloadPod[]): { values: WorkloadValues; notes: string[] } {
+  const sayings = pods.flatMap(sayingsOf);
+  const notes: string[] = [];
+  const values: WorkloadValues = {
+    ...pick('runAsUser', sayings, isId, notes),
+    ...pick('runAsGroup', sayings, isId, notes),
+    ...pick('fsGroup', sayings, isId, notes),
+    ...pick('supplementalGroups', sayings, isIdList, notes),
+    ...pick(
+      'fsGroupChangePolicy',
+      sayings,
+      (v): v is 'OnRootMismatch' | 'Always' => typeof v === 'string',
+      notes,
+    ),
+    ...pick(
+      'seLinuxChangePolicy',
+      sayings,
+      (v): v is 'MountOption' | 'Recursive' => typeof v === 'string',
+      notes,
+    ),
+    ...pick('seLinuxLevel', sayings, (v): v is string => typeof v === 'string' && v !== '', notes),
+  };
+  return { values, notes };
+}
+
+function sayingsOf(pod: WorkloadPod): Saying[] {
+  const own = podSchema.safeParse(pod.securityContext ?? {}).data ?? {};
+  const containers = pod.containers.length > 0 ? pod.containers : [{ name: '' }];
+  return containers.map(({ securityContext }) => {
+    const inner = containerSecurityContextSchema.safeParse(securityContext ?? {}).data ?? {};
+    return {
+      pod: pod.name,
+      values: {
+        ...own,
+        runAsUser: inner.runAsUser ?? own.runAsUser,
+        runAsGroup: inner.runAsGroup ?? own.runAsGroup,
+        seLinuxLevel: inner.seLinuxOptions?.level ?? own.seLinuxOptions?.level,
+      },
+    };
+  });
+}
+
+function pick<K extends string, T>(
+  field: K,
+  sayings: readonly Saying[],
+  is: (value: unknown) => value is T,
+  notes: string[],
+): { [key in K]?: Agreed<T> } {
+  let found: Agreed<T> | undefined;
+  for (const { pod, values } of sayings) {
+    const value = values[field];
+    if (!is(value)) continue;
+    if (found !== undefined && key(found.value) !== key(value)) {
+      notes.push(
+        `the pods that mount the volume differ in ${field}: ${key(found.value)} in ${found.pod}, ${key(value)} in ${pod}; neither is taken`,
+      );
+      return {};
+    }
+    found ??= { value, pod };
+  }
+  const result: { [key in K]?: Agreed<T> } = {};
+  if (found !== undefined) result[field] = found;
+  return result;
+}
+
+/** Lists of groups are sets. */
+function key(value: unknown): string {
+  return Array.isArray(value)
+    ? JSON.stringify([...new Set(value as number[])].sort((a, b) => a - b))
+    : JSON.stringify(value);
+}
+
+function isIdList(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isId);
+}

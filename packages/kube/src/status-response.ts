@@ -1,0 +1,121 @@
+import { KubeError, type StatusCause, type StatusDetails } from './kube-error.js';
+
+const MAX_MESSAGE = 1024;
+const MAX_CAUSES = 16;
+
+/** What was asked, in words for messages and metrics. */
+export interface Operation {
+  /** get, list, watch, create, update, patch, apply, delete. */
+  readonly verb: string;
+  /** `plural`, `plural.group`, or `raw`. */
+  readonly resource: string;
+  /** `namespace/name`, a namespace, or "". */
+  readonly target: string;
+}
+
+export function describeOperation({ verb, resource, target }: Operation): string {
+  return target === '' ? `${verb} ${resource}` : `${verb} ${resource} ${target}`;
+}
+
+/**
+ * The error for a response of 300 and more.
+ *
+ * Only a `Status` object is quoted. Anything else comes from a proxy or from something that is no API server at all,
+ * and its words have no place in the status of a tenant's object (a kubeconfig names any https address it likes).
+ */
+export function errorOfResponse(
+  operation: Operation,
+  httpStatus: number,
+  retryAfterHeader: string | undefined,
+  body: unknown,
+): KubeError {
+  const status = isRecord(body) && body['kind'] === 'Status' ? body : undefined;
+  const details = parseDetails(status?.['details']);
+  const reason = text(status?.['reason']) ?? reasonOf(httpStatus);
+  const message =
+    status === undefined ? `HTTP ${httpStatus}` : statusMessage(operation, reason, details, status);
+  return new KubeError(`${describeOperation(operation)}: ${message}`, {
+    status: httpStatus,
+    reason,
+    details,
+    retryAfterSeconds: retryAfter(retryAfterHeader) ?? details?.retryAfterSeconds,
+  });
+}
+
+/** The error of an ERROR event in a watch, whose object is a `Status` with the code inside. */
+export function errorOfWatchEvent(operation: Operation, object: unknown): KubeError {
+  const code = isRecord(object) && typeof object['code'] === 'number' ? object['code'] : 500;
+  return errorOfResponse(operation, code, undefined, object);
+}
+
+function statusMessage(
+  operation: Operation,
+  reason: string,
+  details: StatusDetails | undefined,
+  status: Record<string, unknown>,
+): string {
+  // Validation messages quote the values they refuse; for Secrets only the names of the fields are passed on.
+  // A refusal by the authorizer is made before anything is read.
+  if (operation.resource === 'secrets' && reason !== 'Forbidden' && reason !== 'NotFound') {
+    const fields = (details?.causes ?? []).map((cause) => `${cause.field ?? '?'} (${cause.reason ?? '?'})`);
+    return [reason, ...fields].join(' ').slice(0, MAX_MESSAGE);
+  }
+  return (text(status['message']) ?? reason).slice(0, MAX_MESSAGE);
+}
+
+function parseDetails(value: unknown): StatusDetails | undefined {
+  if (!isRecord(value)) return undefined;
+  const causes = Array.isArray(value['causes'])
+    ? value['causes'].slice(0, MAX_CAUSES).flatMap(parseCause)
+    : undefined;
+  const seconds = value['retryAfterSeconds'];
+  return {
+    ...optional('name', text(value['name'])),
+    ...optional('group', text(value['group'])),
+    ...optional('kind', text(value['kind'])),
+    ...optional('causes', causes),
+    ...optional('retryAfterSeconds', typeof seconds === 'number' && seconds > 0 ? seconds : undefined),
+  };
+}
+
+function parseCause(value: unknown): StatusCause[] {
+  if (!isRecord(value)) return [];
+  return [
+    {
+      ...optional('reason', text(value['reason'])),
+      ...optional('message', text(value['message'])?.slice(0, MAX_MESSAGE)),
+      ...optional('field', text(value['field'])),
+    },
+  ];
+}
+
+/** Seconds of `Retry-After` (RFC 9110 section 10.2.3). API servers send seconds; dates are not understood. */
+function retryAfter(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) : undefined;
+}
+
+function reasonOf(status: number): string {
+  const known: Readonly<Record<number, string>> = {
+    401: 'Unauthorized',
+    403: 'Forbidden',
+    404: 'NotFound',
+    409: 'Conflict',
+    410: 'Gone',
+    429: 'TooManyRequests',
+    503: 'ServiceUnavailable',
+    504: 'Timeout',
+  };
+  return known[status] ?? (status >= 500 ? 'InternalError' : 'BadResponse');
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
