@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 
 import { DrError, SOURCE_KEY_SECRET } from '@dr-syncer/api';
 import {
@@ -8,7 +7,6 @@ import {
   inClusterAccess,
   keyOf,
   type KubeObject,
-  parseKubeconfig,
   Reflector,
   runAsLeader,
   runController,
@@ -21,6 +19,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 
 import { Agents } from './clusters/agents.js';
 import { Cluster } from './clusters/cluster.js';
+import { operatorAccess } from './clusters/operator-kubeconfig.js';
 import { RemoteClusters } from './clusters/remote-clusters.js';
 import { ensureClientKey } from './clusters/ssh-keys.js';
 import type { ControllerConfig } from './config.js';
@@ -76,7 +75,7 @@ export async function runControllerApp(
 }
 
 async function sourceAccess(config: ControllerConfig): Promise<ClusterAccess> {
-  if (config.KUBECONFIG !== undefined) return parseKubeconfig(await readFile(config.KUBECONFIG));
+  if (config.KUBECONFIG !== undefined) return operatorAccess(config.KUBECONFIG);
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = config;
   return inClusterAccess({ ...(host && { host }), ...(port && { port }) });
 }

@@ -58,9 +58,10 @@ export function chooseGroups(wishes: Wishes): Choice<readonly number[]> {
     return explicit('supplementalGroups', context.supplementalGroups);
   const found = workload.supplementalGroups;
   if (input.privilege.privileged || found === undefined) return { value: [], origin: 'none named' };
-  const value = found.value.filter((id) =>
-    takable(wishes, 'supplementalGroups', { ...found, value: id }, limits.groups),
-  );
+  const value = found.value.filter((id) => objection(id, limits.groups) === null);
+  const [refused] = found.value.filter((id) => !value.includes(id));
+  if (refused !== undefined)
+    wishes.notes.push(notTaken('supplementalGroups', { ...found, value: refused }, limits.groups));
   return { value, origin: workloadOrigin(found) };
 }
 
@@ -110,21 +111,22 @@ function fromWorkload(
   found: Agreed<number> | undefined,
   ranges: readonly IdRange[] | undefined,
 ): Choice<number> | undefined {
-  return found && takable(wishes, field, found, ranges) ? workloadChoice(found) : undefined;
+  if (found === undefined) return undefined;
+  if (objection(found.value, ranges) === null) return workloadChoice(found);
+  wishes.notes.push(notTaken(field, found, ranges));
+  return undefined;
 }
 
 /** What the workload has is an offer: where it may not be taken, a note says so, and the next best is. */
-function takable(
-  { notes }: Wishes,
+function notTaken(
   field: string,
   { value, pod }: Agreed<number>,
   ranges: readonly IdRange[] | undefined,
-): boolean {
-  if (value === 0) {
-    notes.push(`${field} 0 of pod ${pod} is not taken: root only with privileged movers`);
-    return false;
-  }
-  if (ranges === undefined || inRanges(value, ranges)) return true;
-  notes.push(`${field} ${value} of pod ${pod} is not taken: the namespace allows ${rangesText(ranges)}`);
-  return false;
+): string {
+  return `${field} ${value} of pod ${pod} is not taken: ${objection(value, ranges) ?? ''}`;
+}
+
+function objection(id: number, ranges: readonly IdRange[] | undefined): string | null {
+  if (id === 0) return 'root only with privileged movers';
+  return ranges === undefined || inRanges(id, ranges) ? null : `the namespace allows ${rangesText(ranges)}`;
 }

@@ -96,8 +96,14 @@ export function moverConstraints(
   };
 }
 
+const SHOWN_RANGES = 8;
+
+/** For messages: bounded. */
 export function rangesText(ranges: readonly IdRange[]): string {
-  return ranges.map(({ min, max }) => (min === max ? String(min) : `${min}-${max}`)).join(', ');
+  const texts = ranges
+    .slice(0, SHOWN_RANGES)
+    .map(({ min, max }) => (min === max ? String(min) : `${min}-${max}`));
+  return [...texts, ...(ranges.length > SHOWN_RANGES ? ['...'] : [])].join(', ');
 }
 
 function badAnnotation(name: string, value: string | undefined, why: string): Refusal {

@@ -1,5 +1,6 @@
 import { containerSecurityContextSchema, podSecurityContextSchema } from './scc/types.js';
 import { isId } from './mover-context.js';
+import { shown } from './refusal.js';
 import { z } from 'zod';
 
 /** A pod that mounts the volume, with the containers that mount it. Contexts as the API server gives them. */
@@ -92,7 +93,7 @@ function pick<K extends string, T>(
     if (!is(value)) continue;
     if (found !== undefined && key(found.value) !== key(value)) {
       notes.push(
-        `the pods that mount the volume differ in ${field}: ${key(found.value)} in ${found.pod}, ${key(value)} in ${pod}; neither is taken`,
+        `the pods that mount the volume differ in ${field}: ${shown(found.value)} in ${found.pod}, ${shown(value)} in ${pod}; neither is taken`,
       );
       return {};
     }

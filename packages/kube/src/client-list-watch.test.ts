@@ -198,7 +198,7 @@ describe('Given a watch', () => {
       },
       { reason: 'ConnectionReset' },
     ],
-    ['falls silent', (r) => sendEvents(r, event('ADDED', 'a')), { reason: 'Timeout' }],
+    ['falls silent', (r) => sendEvents(r, event('ADDED', 'a')), { reason: 'Silent' }],
     ['never answers', () => undefined, { reason: 'Timeout' }],
   ])(
     'When the server %s, Then it ends with that and the connection is closed',

@@ -15,9 +15,11 @@ const notSent: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
 };
 
-const timeouts: Readonly<Record<string, string>> = {
-  UND_ERR_HEADERS_TIMEOUT: 'no response in time',
-  UND_ERR_BODY_TIMEOUT: 'the server fell silent',
+const others: Readonly<Record<string, [LocalReason, string]>> = {
+  UND_ERR_HEADERS_TIMEOUT: ['Timeout', 'no response in time'],
+  UND_ERR_BODY_TIMEOUT: ['Silent', 'the server fell silent'],
+  UND_ERR_DESTROYED: ['Closed', 'the client was closed'],
+  UND_ERR_CLOSED: ['Closed', 'the client was closed'],
 };
 
 /** Codes of OpenSSL and Node.js in words for the one who wrote the kubeconfig. */
@@ -49,8 +51,8 @@ export function errorOfConnection(operation: Operation, err: unknown): unknown {
 function classify(code: string, err: ErrorLike): [LocalReason, string] {
   const early = notSent[code];
   if (early !== undefined) return ['ConnectionFailed', early];
-  const late = timeouts[code];
-  if (late !== undefined) return ['Timeout', late];
+  const other = others[code];
+  if (other !== undefined) return other;
   if (TLS_CODE.test(code)) return ['TlsFailed', tlsMessages[code] ?? err.message.slice(0, MAX_MESSAGE)];
   return ['ConnectionReset', 'the connection broke'];
 }

@@ -68,7 +68,7 @@ describe('Given a controller', () => {
       return Promise.reject(new DrError(code, 'x'));
     });
     queue.add('a');
-    await eventually(() => errors.length === 1, 'the error');
+    await eventually(() => errors.length >= 1, 'the error');
     await new Promise((resolve) => setTimeout(resolve, 80));
     await stop();
     expect(errors[0]).toEqual(['a', code, again ? expect.any(Number) : undefined]);
@@ -110,7 +110,7 @@ describe('Given a controller', () => {
       { timeoutMs: 20 },
     );
     queue.add('a');
-    await eventually(() => errors.length === 2, 'two timeouts');
+    await eventually(() => errors.length >= 2, 'two timeouts');
     await stop();
     expect(errors[0]?.[1]).toBe('Timeout');
   });

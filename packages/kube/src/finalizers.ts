@@ -1,15 +1,15 @@
+import { DrError } from '@dr-syncer/api';
 import type { KubeClient } from './client.js';
 import type { CallOptions } from './client-types.js';
-import { isNotFound } from './kube-error.js';
+import { isNotFound, KubeError } from './kube-error.js';
 import { type KubeObject, refOf, type Resource } from './types.js';
 
 /*
  * Both work by JSON patch with a `test` of what the patch was computed from, so they touch this one entry and nothing
- * that others wrote meanwhile; the server answers 422 (reason Invalid) when the list has changed, and the reconciler
- * comes again.
+ * that others wrote meanwhile. When the list has changed, nothing is done and the reconciler comes again.
  */
 
-/** The object with the finalizer; without a call when it is there. @throws KubeError */
+/** The object with the finalizer; without a call when it is there. @throws KubeError, DrError ObjectChanged */
 export async function addFinalizer<T extends KubeObject>(
   client: KubeClient,
   resource: Resource,
@@ -30,10 +30,10 @@ export async function addFinalizer<T extends KubeObject>(
         ]
       : [{ op: 'add', path: '/metadata/finalizers/-', value: finalizer }]),
   ];
-  return client.patch<T>(refOf(resource, object), patch, 'json', options);
+  return patchTested(client, resource, object, patch, options);
 }
 
-/** The object without the finalizer, or `undefined` when it is gone with that. @throws KubeError */
+/** The object without the finalizer, or `undefined` when it is gone with that. @throws KubeError, DrError ObjectChanged */
 export async function removeFinalizer<T extends KubeObject>(
   client: KubeClient,
   resource: Resource,
@@ -50,9 +50,26 @@ export async function removeFinalizer<T extends KubeObject>(
     { op: 'remove', path },
   ];
   try {
-    return await client.patch<T>(refOf(resource, object), patch, 'json', options);
+    return await patchTested(client, resource, object, patch, options);
   } catch (err) {
     if (isNotFound(err)) return undefined;
     throw err;
+  }
+}
+
+async function patchTested<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource,
+  object: T,
+  patch: readonly object[],
+  options: CallOptions,
+): Promise<T> {
+  const ref = refOf(resource, object);
+  try {
+    return await client.patch<T>(ref, patch, 'json', options);
+  } catch (err) {
+    // How the server says that a `test` or a path did not hold.
+    if (!(err instanceof KubeError) || err.status !== 422) throw err;
+    throw new DrError('ObjectChanged', `${err.message} (the finalizers have changed)`, { cause: err });
   }
 }

@@ -22,5 +22,6 @@ export * from './status.js';
 export * from './store.js';
 export * from './token-bucket.js';
 export * from './types.js';
+export * from './unsafe-integers.js';
 export * from './well-known.js';
 export * from './work-queue.js';

@@ -42,6 +42,18 @@ describe('kubeToDrError', () => {
       errorOfResponse(plain, 500, undefined, status('InternalError', 'failed calling webhook')),
       'ApiServerUnavailable',
     ],
+    [
+      errorOfResponse(
+        plain,
+        500,
+        undefined,
+        status(
+          'InternalError',
+          'failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec.x: field not declared in schema',
+        ),
+      ),
+      'ObjectRejected',
+    ],
     [errorOfResponse(plain, 418, undefined, undefined), 'Internal'],
     [new KubeError('x', { status: 0, reason: 'TlsFailed' }), 'RemoteUnreachable'],
     [new KubeError('x', { status: 0, reason: 'Timeout' }), 'Timeout'],
@@ -69,6 +81,20 @@ describe('errorOfResponse', () => {
     });
     const err = errorOfResponse({ ...operation, verb: 'apply' }, 422, undefined, body);
     expect(err.message).toBe('apply secrets in shop: Invalid data[password] (FieldValueInvalid)');
+  });
+
+  test('Given a value of the wrong type in server-side apply, Then the field is named and the value is not', () => {
+    const message =
+      'failed to create typed patch object (a/b; /v1, Kind=Secret): .stringData.x: expected string, got &value.valueUnstructured{Value:"hunter2"}';
+    const secret = errorOfResponse(operation, 500, undefined, { kind: 'Status', message });
+    expect(secret.message).toBe('list secrets in shop: Invalid .stringData.x');
+    const throughRaw = errorOfResponse(plain, 500, undefined, { kind: 'Status', message });
+    expect(throughRaw.message).toBe('apply deployments.apps shop/web: Invalid .stringData.x');
+    const about = message.replace('Secret', 'Deployment');
+    const other = errorOfResponse(plain, 500, undefined, { kind: 'Status', message: about });
+    expect(other.message).toBe(
+      'apply deployments.apps shop/web: failed to create typed patch object (a/b; /v1, Kind=Deployment): .stringData.x: expected string',
+    );
   });
 
   test('Given a very long message and many causes, Then both are cut', () => {

@@ -22,6 +22,10 @@ export type LocalReason =
   | 'ConnectionReset'
   | 'TlsFailed'
   | 'Timeout'
+  /** A stream gave no byte for its idle time. */
+  | 'Silent'
+  /** The client was closed. */
+  | 'Closed'
   | 'BadResponse'
   | 'ResponseTooLarge'
   | 'TooManyWatches';
@@ -109,6 +113,8 @@ const codesByReason: Readonly<Record<LocalReason, ErrorCode>> = {
   ConnectionReset: 'RemoteUnreachable',
   TlsFailed: 'RemoteUnreachable',
   Timeout: 'Timeout',
+  Silent: 'Timeout',
+  Closed: 'Cancelled',
   BadResponse: 'ApiServerUnavailable',
   ResponseTooLarge: 'ObjectRejected',
   TooManyWatches: 'Internal',
@@ -123,6 +129,7 @@ function codeOf(err: KubeError): ErrorCode {
   if (err.status === 403)
     return AUTHORIZER_MESSAGE.test(err.message) ? 'PermissionMissing' : 'ObjectRejected';
   if (err.status === 409) return isFieldConflict(err) ? 'ObjectConflict' : 'ObjectChanged';
+  if (err.reason === 'Invalid') return 'ObjectRejected';
   if (err.status >= 500) return 'ApiServerUnavailable';
   return codesByStatus[err.status] ?? 'Internal';
 }

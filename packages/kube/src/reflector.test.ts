@@ -125,7 +125,7 @@ describe('Given handlers and functions that fail', () => {
     collection.put('a0', 'w');
     collection.delete('a1');
     await logged('~a0=v>w', '-a1');
-    await eventually(() => errors.length === 2, 'both are reported');
+    await eventually(() => errors.length >= 2, 'both are reported');
     expect(errors.map(({ message }) => message)).toEqual(['handler', 'late']);
   });
 
@@ -254,7 +254,7 @@ describe('Given a server that can not be asked', () => {
       return failures >= 0;
     };
     create().start(abort.signal);
-    await eventually(() => errors.length === 1, 'the first error');
+    await eventually(() => errors.length >= 1, 'the first error');
     expect(reflector.lastError).toMatchObject({ code: 'PermissionMissing' });
     await reflector.synced;
     expect(reflector.lastError).toBeUndefined();

@@ -190,8 +190,8 @@ export class Reflector<T extends KubeObject = KubeObject> {
     const reason = err instanceof KubeError ? err.reason : '';
     // The server no longer has what came after our version, or what it said was lost to us: only a list helps.
     if (isExpired(err) || reason === 'BadResponse') this.#resourceVersion = undefined;
-    // Both are ordinary in the life of a watch and the next step heals them.
-    if (isExpired(err) || (reason === 'Timeout' && this.#isSynced)) return;
+    // Both are ordinary in the life of a watch; if the next step does not heal them, it says so itself.
+    if (isExpired(err) || reason === 'Silent') return;
     this.#lastError = kubeToDrError(err);
     this.#report(this.#lastError);
   }

@@ -26,7 +26,7 @@ export function retryDelayMs(
 function isSafe(err: KubeError, idempotent: boolean): boolean {
   // Priority and fairness refuses before anything is done, so a 429 that says when to come back is always safe.
   if (err.status === 429) return err.retryAfterSeconds !== undefined || idempotent;
-  if (err.status >= 500) return idempotent && err.status !== 501;
+  if (err.status >= 500) return idempotent && err.status !== 501 && err.reason !== 'Invalid';
   if (err.reason === 'ConnectionFailed') return true;
   return err.reason === 'ConnectionReset' && idempotent;
 }

@@ -31,7 +31,7 @@ export function errorOfResponse(
 ): KubeError {
   const status = isRecord(body) && body['kind'] === 'Status' ? body : undefined;
   const details = parseDetails(status?.['details']);
-  const reason = text(status?.['reason']) ?? reasonOf(httpStatus);
+  const reason = isTypeMismatch(status) ? 'Invalid' : (text(status?.['reason']) ?? reasonOf(httpStatus));
   const message =
     status === undefined ? `HTTP ${httpStatus}` : statusMessage(operation, reason, details, status);
   return new KubeError(`${describeOperation(operation)}: ${message}`, {
@@ -40,6 +40,16 @@ export function errorOfResponse(
     details,
     retryAfterSeconds: retryAfter(retryAfterHeader) ?? details?.retryAfterSeconds,
   });
+}
+
+/**
+ * Server-side apply answers 500 InternalError to an object whose fields are of the wrong types (structured-merge-diff's
+ * error is not mapped in kube-apiserver, seen with 1.36); asking again can't help, so it is told apart here.
+ */
+function isTypeMismatch(status: Record<string, unknown> | undefined): boolean {
+  return /^failed to (create typed (patch|live|new) object|convert new object)/.test(
+    text(status?.['message']) ?? '',
+  );
 }
 
 /** The error of an ERROR event in a watch, whose object is a `Status` with the code inside. */
@@ -54,13 +64,20 @@ function statusMessage(
   details: StatusDetails | undefined,
   status: Record<string, unknown>,
 ): string {
-  // Validation messages quote the values they refuse; for Secrets only the names of the fields are passed on.
+  // structured-merge-diff quotes the value that it did not expect, Secrets' content included (seen with 1.36).
+  const message = (text(status['message']) ?? reason).replace(/, got &value\..*$/s, '');
+  // Validation messages quote what they refuse as well; for Secrets only the names of the fields are passed on.
   // A refusal by the authorizer is made before anything is read.
-  if (operation.resource === 'secrets' && reason !== 'Forbidden' && reason !== 'NotFound') {
-    const fields = (details?.causes ?? []).map((cause) => `${cause.field ?? '?'} (${cause.reason ?? '?'})`);
-    return [reason, ...fields].join(' ').slice(0, MAX_MESSAGE);
+  const aboutSecret =
+    operation.resource === 'secrets' ||
+    details?.kind === 'secrets' ||
+    /Kind=Secret\b|^Secret "/.test(message);
+  if (aboutSecret && reason !== 'Forbidden' && reason !== 'NotFound') {
+    const [, path] = /\): (\.[\w.-]{1,300}): /.exec(message) ?? [];
+    const causes = (details?.causes ?? []).map((cause) => `${cause.field ?? '?'} (${cause.reason ?? '?'})`);
+    return [reason, ...(path === undefined ? [] : [path]), ...causes].join(' ').slice(0, MAX_MESSAGE);
   }
-  return (text(status['message']) ?? reason).slice(0, MAX_MESSAGE);
+  return message.slice(0, MAX_MESSAGE);
 }
 
 function parseDetails(value: unknown): StatusDetails | undefined {

@@ -17,6 +17,8 @@ const limits = {
   indicatorsPerLine: 4,
   /** Openers and separators of flow collections in the whole text. */
   flow: 256,
+  /** Words that begin as anchors, aliases and tags do; all are refused, but one by one at a quadratic cost. */
+  marks: 16,
 } as const;
 
 /**
@@ -59,10 +61,14 @@ function parseJson(text: string): { value: unknown } | undefined {
 }
 
 function checkShape(text: string): void {
+  if (/\r(?!\n)/.test(text)) throw new UntrustedYamlError('has a carriage return within a line');
   const lines = text.split('\n');
   if (lines.length > limits.lines) throw new UntrustedYamlError(`has more than ${limits.lines} lines`);
   if ((text.match(/[[{,]/g) ?? []).length > limits.flow) {
     throw new UntrustedYamlError('has too many flow collections or entries in them');
+  }
+  if ((text.match(/(?<=^|[\s[{,])[&*!]/g) ?? []).length > limits.marks) {
+    throw new UntrustedYamlError('has too many anchors, aliases or tags');
   }
   const blanks = new RegExp(`[ \\t]{${limits.blankRun + 1}}`);
   for (const [index, line] of lines.entries()) {

@@ -40,7 +40,7 @@ const identities: [string, Identity][] = [
 /** What the agent's mover container has, and nothing else. */
 const CONTAINER_CAPABILITIES =
   'chown,dac_override,dac_read_search,fowner,fsetid,setuid,setgid,setpcap,kill,mknod,setfcap';
-const inContainer = [
+const inContainer: readonly [string, ...string[]] = [
   '/usr/bin/setpriv',
   `--bounding-set=-all,${CONTAINER_CAPABILITIES.replace(/[^,]+/g, '+$&')}`,
   '--inh-caps=-all',
@@ -81,7 +81,7 @@ describe('launchArgv', () => {
           const argv = launchArgv({ ...tenant, uid, gid, groups }, '/usr/bin/rsync', args);
           const end = argv.indexOf('--');
           expect(argv.slice(end)).toEqual(['--', '/usr/bin/rsync', ...args]);
-          expect(argv.slice(0, end).join(' ')).toMatch(/^[a-z0-9/,+=_ -]+$/);
+          expect(argv.slice(0, end).join(' ')).toMatch(/^[a-z0-9/,+=_ -]+ KILL$/);
         },
       ),
     );
@@ -109,7 +109,13 @@ asRoot('launch', () => {
       const [command, ...args] = JSON.parse(process.argv[1]);
       process.stdout.write(spawnSync(command, args).stdout);`;
       const argv = launchArgv(identity, '/usr/bin/cat', ['/proc/self/status']);
-      const [program = '', ...args] = [...inContainer, process.execPath, '-e', script, JSON.stringify(argv)];
+      const [program, ...args] = [
+        ...inContainer,
+        process.execPath,
+        '-e',
+        script,
+        JSON.stringify(argv),
+      ] as const;
 
       const status = execFileSync(program, args, { encoding: 'utf8' });
 
@@ -136,10 +142,11 @@ asRoot('launch', () => {
   });
 
   test('Given a launch, Then the umask of this process is what it was', async () => {
-    const before = process.umask();
+    const umask = (): string => field(readFileSync('/proc/self/status', 'utf8'), 'Umask');
+    const before = umask();
     const child = launch({ ...tenant, umask: '0007' }, '/usr/bin/true', [], { stdio: 'ignore' });
 
-    expect(process.umask()).toBe(before);
+    expect(umask()).toBe(before);
     await once(child, 'close');
   });
 
@@ -214,7 +221,7 @@ asRoot('launch', () => {
 });
 
 function field(status: string, name: string): string {
-  return new RegExp(`^${name}:\\s*(.*?)\\s*$`, 'm').exec(status)?.[1]?.replace(/\s+/g, ' ') ?? 'absent';
+  return new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(status)?.[1]?.replace(/\s+/g, ' ') ?? 'absent';
 }
 
 function comm(pid: number): string {

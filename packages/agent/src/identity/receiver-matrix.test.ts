@@ -1,5 +1,4 @@
 import {
-  losses,
   receiverOptions,
   senderOptions,
   type IdMap,
@@ -13,14 +12,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { launch } from './launch.js';
 import { compare, snapshot, type Difference } from './testing/snapshot.js';
-import {
-  makeBench,
-  removeBench,
-  spawnCommand,
-  transfer,
-  type Bench,
-  type Ended,
-} from './testing/transfer.js';
+import { makeBench, removeBench, transfer, type Bench, type Ended } from './testing/transfer.js';
 import { makeTree } from './testing/tree.js';
 
 const RSYNC = '/usr/bin/rsync';

@@ -33,6 +33,8 @@ export class MoverControlServer {
     this.#options = options;
     this.#server = createServer((socket) => this.#serve(socket));
     this.#server.maxConnections = MAX_PEERS;
+    // Accepting may fail for a while (no descriptors left); an error that nobody listens to would end the process.
+    this.#server.on('error', (err) => options.logger.warn('control socket failed', { err }));
   }
 
   /** @throws the error of listen(2), chown(2) */

@@ -18,7 +18,11 @@ export interface MoverDirectories {
  * @param socketDir shared with the `ssh` container, whose group may look into it and make nothing in it
  * @param privateDir of the mover alone; the processes of transfers may go through it and not list it
  */
-export async function prepareDirectories(socketDir: string, privateDir: string, gid: number): Promise<MoverDirectories> {
+export async function prepareDirectories(
+  socketDir: string,
+  privateDir: string,
+  gid: number,
+): Promise<MoverDirectories> {
   const directories = {
     controlSocket: join(socketDir, 'mover.sock'),
     runs: join(socketDir, 'runs'),

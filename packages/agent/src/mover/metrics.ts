@@ -11,7 +11,11 @@ export class MoverMetrics {
   constructor(registry: Registry, running: () => number) {
     const registers = [registry];
     const name = (suffix: string) => `dr_syncer_mover_${suffix}`;
-    this.receivers = new Gauge({ name: name('receivers_running'), help: 'rsync servers waiting or running', registers });
+    this.receivers = new Gauge({
+      name: name('receivers_running'),
+      help: 'rsync servers waiting or running',
+      registers,
+    });
     new Gauge({
       name: name('transfers_running'),
       help: 'Transfers running of which this node is the source',

@@ -14,7 +14,8 @@ import { VerifiedLauncher } from './process/launch.js';
 import { Receivers } from './receivers/receivers.js';
 import { RsyncFacts } from './rsync-facts.js';
 import { Transfers } from './transfers/transfers.js';
-import { readMounts, VolumeLocator } from './volumes/locate.js';
+import { VolumeLocator } from './volumes/locate.js';
+import { readMounts } from './volumes/mounts.js';
 
 export interface MoverConfig {
   /** Shared with the `ssh` container; `mover.sock` is made in it. Exists. */
@@ -80,7 +81,9 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
   const startedAt = new Date();
   const rsync = await RsyncFacts.find(config.rsyncPath, signal);
   if (!rsync.isSafe) {
-    logger.warn('rsync is older than 3.5: privileged movers are refused, update the image', { version: rsync.version });
+    logger.warn('rsync is older than 3.5: privileged movers are refused, update the image', {
+      version: rsync.version,
+    });
   }
   const selinux = (await readMounts()).some((mount) => mount.fsType === 'selinuxfs');
   const directories = await prepareDirectories(config.socketDir, config.privateDir, config.sshGid);
@@ -138,12 +141,21 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
 }
 
 function record(state: TransferState, metrics: MoverMetrics, logger: Logger): void {
-  const { id, phase, error, exitCode, bytesSent, bytesReceived, filesTransferred, filesDeleted, vanished } = state;
+  const { id, phase, error, exitCode, bytesSent, bytesReceived, filesTransferred, filesDeleted, vanished } =
+    state;
   metrics.transfers.inc({ result: error?.code ?? phase });
   metrics.bytes.inc({ direction: 'sent' }, bytesSent);
   metrics.bytes.inc({ direction: 'received' }, bytesReceived);
   metrics.deletedFiles.inc(filesDeleted);
-  const fields = { transfer: id, exitCode, bytesSent, bytesReceived, filesTransferred, filesDeleted, vanished };
+  const fields = {
+    transfer: id,
+    exitCode,
+    bytesSent,
+    bytesReceived,
+    filesTransferred,
+    filesDeleted,
+    vanished,
+  };
   if (error) logger.warn('transfer failed', { ...fields, code: error.code });
   else logger.info('transfer succeeded', fields);
 }

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
 import {
   makeWorkbench,
@@ -12,6 +12,9 @@ import {
   type Workbench,
 } from '../server/testing/fixture.js';
 import { run } from '../server/testing/process.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 /** The line of the product's security page, with a real key. */
 const seedLine = (key: TestKey) =>

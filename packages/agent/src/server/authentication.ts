@@ -83,7 +83,9 @@ function signatureHolds(message: LoginMessage, key: Buffer, algo: string): boole
   if (message.signature === undefined || message.blob === undefined) return false;
   const parsed = ssh2.utils.parseKey(key);
   if (parsed instanceof Error || parsed.type !== algo) return false;
-  return parsed.verify(message.blob, message.signature, message.hashAlgo) === true;
+  // An Error, which ssh2 returns too although its types do not say so, is as good as false.
+  const verified: unknown = parsed.verify(message.blob, message.signature, message.hashAlgo);
+  return verified === true;
 }
 
 /** Judges one login message. Pure, but for what `decide` looks at. */

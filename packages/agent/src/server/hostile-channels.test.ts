@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import type { Client } from 'ssh2';
 
@@ -18,6 +18,9 @@ import {
 } from './testing/fixture.js';
 import { type Ran, run } from './testing/process.js';
 import { exec, login } from './testing/raw-client.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 let bench: Workbench;
 let server: TestServer;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import {
   makeWorkbench,
@@ -14,6 +14,9 @@ import {
 } from './testing/fixture.js';
 import { checksum, type HostileTree, plantTree, SECRET } from './testing/hostile/canary.js';
 import { run } from './testing/process.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 /** A tenant who, inside their own volume, swaps a directory for a link to elsewhere as fast as they can. */
 const FLIPPER = `

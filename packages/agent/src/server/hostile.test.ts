@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { verifyChain } from '../audit/chain.js';
 import { sshLimitsSchema } from './limits.js';
@@ -18,6 +18,9 @@ import { checksum, type HostileTree, plantTree, SECRET } from './testing/hostile
 import { type HostileKey, type HostileRequest, hostileRequests } from './testing/hostile/requests.js';
 import { type Ran, run, type RunOptions } from './testing/process.js';
 import { exec, login } from './testing/raw-client.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 let bench: Workbench;
 let tree: HostileTree;
@@ -146,6 +149,13 @@ describe('Given the real rsync client with options of its own', () => {
     ],
     ['-k', 'read', (l) => ['-ak', `${remote()}/`, l], 'OptionNotAllowed'],
     ['-K', 'write', (l) => ['-aK', `${l}/`, `${remote()}/`], 'OptionNotAllowed'],
+    ['--inplace', 'write', (l) => ['-a', '--inplace', `${l}/`, `${remote()}/`], 'OptionNotAllowed'],
+    [
+      '--append-verify',
+      'write',
+      (l) => ['-a', '--append-verify', `${l}/`, `${remote()}/`],
+      'OptionNotAllowed',
+    ],
     ['--secluded-args', 'both', (l) => ['-as', `${l}/`, `${remote()}/`], 'OptionNotAllowed'],
     [
       '--write-devices',

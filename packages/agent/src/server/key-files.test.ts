@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, symlink, unlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
 import { Registry } from 'prom-client';
 
@@ -18,8 +18,11 @@ import {
   type TestKey,
   type Workbench,
 } from './testing/fixture.js';
-import { eventually, run } from './testing/process.js';
+import { run } from './testing/process.js';
 import { closed, exec, login } from './testing/raw-client.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 const REQUEST = 'rsync --server --sender -e.LsfxCIvu . ./';
 let bench: Workbench;

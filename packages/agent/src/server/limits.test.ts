@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { defaultSshLimits } from './limits.js';
 import { groupAlive, PULL, type ScriptServer, startScriptServer } from './testing/custom-server.js';
 import { makeWorkbench, sshOptions, type Workbench } from './testing/fixture.js';
 import { eventually, run } from './testing/process.js';
 import { closed, exec, login, rawConnect } from './testing/raw-client.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 let bench: Workbench;
 let server: ScriptServer | undefined;

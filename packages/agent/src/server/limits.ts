@@ -49,7 +49,7 @@ export const sshLimitsSchema = z.strictObject({
   /** Receive window that a session may grow to; ssh2's own is 2 MiB, which is 20 MB/s at 50 ms. */
   windowBytes: bytes(16 * 1024 * 1024),
   /** What the windows of all sessions together may have grown by. */
-  windowBytesTotal: bytes(128 * 1024 * 1024),
+  windowBytesTotal: bytes(64 * 1024 * 1024),
   /** Unsent bytes after which a session stops reading from its command, and those that end a connection. */
   sendBufferBytes: bytes(1024 * 1024),
   sendBufferMaxBytes: bytes(8 * 1024 * 1024),

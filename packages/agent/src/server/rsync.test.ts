@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import {
   makeWorkbench,
@@ -12,6 +12,9 @@ import {
   type Workbench,
 } from './testing/fixture.js';
 import { eventually, run } from './testing/process.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 describe('Given the stand-alone server and a key that may write a volume', () => {
   let bench: Workbench;

@@ -5,6 +5,13 @@ import { type ChannelInternals, channelInternals } from './ssh2-internals.js';
 /** lib/Channel.js MAX_WINDOW: what ssh2 opens every channel with and tops up to. */
 export const SSH2_WINDOW = 2 * 1024 * 1024;
 
+/** Two packets: as good as nothing. */
+const PACKET_ROOM = 64 * 1024;
+/** A window of twice the size has to bring this much more; a long line brings nearly twice as much. */
+const WORTH_IT = 1.25;
+/** After it did not, so many windows' worth pass before it is tried again. */
+const HOLD = 16;
+
 /** Shares a number of bytes between the receive windows of all sessions. */
 export class WindowBudget {
   #left: number;
@@ -29,9 +36,10 @@ export class WindowBudget {
  * The receive window of a session's channel. ssh2 keeps 2 MiB in flight, which is 20 MB/s over 50 ms where OpenSSH's
  * server does 37; 16 MiB give 170 (512 MiB through a delay proxy).
  *
- * It begins with ssh2's 2 MiB and doubles after each window's worth of data that the consumer took as fast as it came,
- * up to `max` and to what the budget has left. When data piles up instead, the consumer is the slow one and a window
- * would only be memory: it is halved. At any time what the peer may still send plus what waits to be read is at most
+ * It begins with ssh2's 2 MiB and climbs: doubled, up to `max` and to what the budget has left, it stays so only if
+ * data then comes markedly faster, as it does over a long line, where a window's worth comes each round trip. Otherwise
+ * the window was not the limit and would only be memory. If something waits to be read all the time, the consumer is
+ * the limit, and it is halved. At any time what the peer may still send plus what waits to be read is at most
  * the size (or ssh2's 2 MiB), so a consumer that stopped costs that much memory and no more.
  *
  * With an ssh2 that is built differently nothing is changed.
@@ -42,11 +50,25 @@ export class ReceiveWindow {
   readonly #max: number;
   readonly #budget: WindowBudget;
   #size = SSH2_WINDOW;
-  /** Since the size was looked at last: bytes taken, and the most that waited. */
+  readonly #now: () => number;
+  /** Since the size was looked at last: when that was, bytes taken, and the least that waited. */
+  #since: number;
   #taken = 0;
-  #waited = 0;
+  #leastWaiting = Infinity;
+  /** After growing: bytes a millisecond before it, and whether the window's worth under way still is to settle. */
+  #trial: { readonly rate: number; settle: boolean } | undefined;
+  /** Windows' worth before growing is tried again. */
+  #hold = 0;
 
-  constructor(channel: Readable, max: number, budget: WindowBudget) {
+  /** `now`: milliseconds. */
+  constructor(
+    channel: Readable,
+    max: number,
+    budget: WindowBudget,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#now = now;
+    this.#since = now();
     this.#channel = channel;
     this.#internals = channelInternals(channel);
     this.#max = max;
@@ -61,7 +83,7 @@ export class ReceiveWindow {
   took(bytes: number): void {
     if (this.#internals === undefined) return;
     this.#taken += bytes;
-    this.#waited = Math.max(this.#waited, this.#channel.readableLength);
+    this.#leastWaiting = Math.min(this.#leastWaiting, this.#channel.readableLength);
     if (this.#taken >= this.#size) this.#resize();
     this.#topUp(this.#internals);
   }
@@ -73,14 +95,39 @@ export class ReceiveWindow {
   }
 
   #resize(): void {
-    if (this.#waited <= this.#size / 8) {
-      if (this.#size * 2 <= this.#max && this.#budget.take(this.#size)) this.#size *= 2;
-    } else if (this.#waited > this.#size / 2 && this.#size > SSH2_WINDOW) {
-      this.#size /= 2;
-      this.#budget.giveBack(this.#size);
-    }
+    const now = this.#now();
+    const rate = this.#taken / Math.max(now - this.#since, 0.001);
+    if (this.#leastWaiting > this.#size / 4) this.#shrink();
+    else if (this.#trial !== undefined) this.#judge(this.#trial, rate);
+    else if (this.#hold > 0) this.#hold -= 1;
+    else if (this.#leastWaiting < PACKET_ROOM) this.#grow(rate);
+    this.#since = now;
     this.#taken = 0;
-    this.#waited = 0;
+    this.#leastWaiting = Infinity;
+  }
+
+  #grow(rate: number): void {
+    if (this.#size * 2 > this.#max || !this.#budget.take(this.#size)) return;
+    this.#size *= 2;
+    // The peer knows of it only a round trip later.
+    this.#trial = { rate, settle: true };
+  }
+
+  #judge(trial: { readonly rate: number; settle: boolean }, rate: number): void {
+    if (trial.settle) {
+      trial.settle = false;
+      return;
+    }
+    this.#trial = undefined;
+    if (rate < WORTH_IT * trial.rate) this.#shrink();
+  }
+
+  #shrink(): void {
+    this.#trial = undefined;
+    this.#hold = HOLD;
+    if (this.#size === SSH2_WINDOW) return;
+    this.#size /= 2;
+    this.#budget.giveBack(this.#size);
   }
 
   #topUp({ incoming, outgoing, _client }: ChannelInternals): void {

@@ -39,6 +39,11 @@ type CloseReason = 'Closed' | 'Expired' | 'Replaced' | 'MoverLost' | 'Shutdown';
 /** A transfer that has not begun in a week never will; also within what a timer can hold. */
 const MAX_LIFETIME_MS = 7 * 86_400_000;
 
+/** What the mover needs to know of a grant: not who may use it, but what with. */
+function receiverOf({ id, volume, direction, allowDelete, expiresAt, identity, preserve }: Grant) {
+  return { id, volume, direction, allowDelete, expiresAt, identity, preserve };
+}
+
 /**
  * The keys that the controller gives out, each for one transfer: a line of authorized_keys that is there for a while.
  * They live as long as this process and the mover's; after a restart of either the next run opens new ones.
@@ -100,8 +105,7 @@ export class Grants {
   }
 
   async #install(grant: Grant, lifetimeMs: number, signal: AbortSignal): Promise<Result<'grants.open'>> {
-    const { publicKey: _publicKey, from: _from, ...receiver } = grant;
-    const { path } = await this.#deps.mover.request('receivers.open', receiver, { signal });
+    const { path } = await this.#deps.mover.request('receivers.open', receiverOf(grant), { signal });
     try {
       const { line, key } = this.#render(grant, path);
       this.#deps.keys.addGrant({ id: grant.id, allowDevices: grant.preserve.devices }, key);

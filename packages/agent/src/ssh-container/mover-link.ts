@@ -45,14 +45,15 @@ export class MoverLink {
   /** Keeps the connection until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     const { socketPath, logger, retryMs = 1_000 } = this.#options;
+    const stopped = () => signal.aborted;
     let complained = false;
-    while (!signal.aborted) {
+    while (!stopped()) {
       try {
         await this.#serve(await connectUnix(socketPath, signal), signal);
         complained = false;
       } catch (err) {
         // Once: both containers start together, and a minute of the same line helps nobody.
-        if (!signal.aborted && !complained) logger.warn('mover not reached, trying again', { err });
+        if (!stopped() && !complained) logger.warn('mover not reached, trying again', { err });
         complained = true;
       }
       await sleep(retryMs, undefined, { signal }).catch(() => undefined);
@@ -70,9 +71,9 @@ export class MoverLink {
   /** Returns the function that stops listening. */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
-    listeners.add(listener as Listener<EventName>);
+    listeners.add(listener);
     this.#listeners.set(event, listeners);
-    return () => void listeners.delete(listener as Listener<EventName>);
+    return () => void listeners.delete(listener);
   }
 
   /** The mover is gone, and with it everything that it had open. Returns the function that stops listening. */

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
 import {
   type ControlConnection,
@@ -27,6 +27,9 @@ import {
 import { eventually, run } from '../server/testing/process.js';
 import { runSshContainer } from './run-ssh-container.js';
 import { SmallMover } from './testing/small-mover.js';
+
+// Real clients and servers, which a busy machine slows down.
+jest.setTimeout(30_000);
 
 describe('Given the ssh container with a mover beside it', () => {
   let bench: Workbench;

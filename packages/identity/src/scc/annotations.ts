@@ -21,7 +21,7 @@ export function uidRange(annotations: Annotations): Outcome<IdRange> {
     // OpenShift stops reading at the comma; whoever wrote the second block thinks that it counts.
     const first = parseBlocks(text.value.slice(0, text.value.indexOf(',')));
     if (!first.ok) return first;
-    return failure(`"${text.value}" has more than one block`, 'SeveralBlocks');
+    return failure(`${sccAnnotation.uidRange} has more than one block`, 'SeveralBlocks');
   }
   const block = parseBlock(text.value);
   return block.ok ? success(asRange(block.value)) : block;

@@ -14,16 +14,18 @@ export interface Block {
  * `StricterRule`. Never accepts what OpenShift refuses.
  */
 export function parseBlock(text: string): Outcome<Block> {
-  const match = /^[ \t]*(\d+)([/-])[ \t]*(\d+)(.*)$/s.exec(text);
-  if (!match) return failure(`"${text}" is not of the form start/size or start-end`, 'Syntax');
-  const [, first = '', sign, second = '', tail = ''] = match;
+  const match = /^([^\S\n]*)(\d+)([/-])([^\S\n]*)(\d+)(.*)$/s.exec(text);
+  if (!match) return failure(`${quoted(text)} is not of the form start/size or start-end`, 'Syntax');
+  const [, indent = '', first = '', sign, gap = '', second = '', tail = ''] = match;
   const start = Number(first);
   const number = Number(second);
   // Beyond 32 bits OpenShift refuses too. "1-5/2" it reads in the slash form, where the sign does not fit.
   if (start > 0xffffffff || number > 0xffffffff || (sign === '-' && tail.includes('/'))) {
-    return failure(`"${text}" is not a block of ids`, 'Syntax');
+    return failure(`${quoted(text)} is not a block of ids`, 'Syntax');
   }
-  if (/[^ \t]/.test(tail)) return failure(`"${text}" goes on after the block`, 'TrailingText');
+  if (/[^ \t]/.test(indent + gap))
+    return failure(`${quoted(text)} has white space other than blanks and tabs`, 'OddBlank');
+  if (/[^ \t]/.test(tail)) return failure(`${quoted(text)} goes on after the block`, 'TrailingText');
   return sign === '/' ? sized(text, start, number) : bounded(text, start, number);
 }
 
@@ -38,22 +40,27 @@ export function parseBlocks(text: string): Outcome<readonly Block[]> {
   return success(blocks);
 }
 
+/** Annotations may have 256 KiB; messages may not. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
+}
+
 function sized(text: string, start: number, size: number): Outcome<Block> {
   const end = start + size - 1;
   // In 32 bits "0/0" is every id there is, root included.
   if (end < 0 || end > 0xffffffff)
-    return failure(`"${text}" wraps around the end of the ids`, 'WrappedBlock');
-  if (size === 0) return failure(`"${text}" has no ids in it`, 'EmptyBlock');
+    return failure(`${quoted(text)} wraps around the end of the ids`, 'WrappedBlock');
+  if (size === 0) return failure(`${quoted(text)} has no ids in it`, 'EmptyBlock');
   return inRange(text, start, end);
 }
 
 function bounded(text: string, start: number, end: number): Outcome<Block> {
-  if (end < start) return failure(`"${text}" ends before it starts`, 'InvertedBlock');
+  if (end < start) return failure(`${quoted(text)} ends before it starts`, 'InvertedBlock');
   return inRange(text, start, end);
 }
 
 function inRange(text: string, start: number, end: number): Outcome<Block> {
   if (end > MAX_ID)
-    return failure(`"${text}" goes beyond ${MAX_ID}, the last id of Kubernetes`, 'IdTooLarge');
+    return failure(`${quoted(text)} goes beyond ${MAX_ID}, the last id of Kubernetes`, 'IdTooLarge');
   return success({ start, end });
 }

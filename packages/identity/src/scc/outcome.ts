@@ -7,6 +7,7 @@ export const stricterRules = [
   'WrappedBlock',
   'InvertedBlock',
   'TrailingText',
+  'OddBlank',
   'SeveralBlocks',
   'IdTooLarge',
 ] as const;

@@ -60,25 +60,40 @@ export class VerifiedLauncher {
     } catch (err) {
       if (child) killGroup(child);
       signal.throwIfAborted();
-      if (within.aborted) throw new DrError('TransferFailed', 'the program did not start in time', { cause: err });
+      if (within.aborted)
+        throw new DrError('TransferFailed', 'the program did not start in time', { cause: err });
       throw err;
     } finally {
       await gate.remove();
     }
   }
 
-  #fork({ identity, program, args, cwd, env, stdio, onSpawn }: LaunchSpec, gate: Gate, signal: AbortSignal): ChildProcess {
+  #fork(
+    { identity, program, args, cwd, env, stdio, onSpawn }: LaunchSpec,
+    gate: Gate,
+    signal: AbortSignal,
+  ): ChildProcess {
     const behind = gate.command(program, args);
     // Whoever aborts may close descriptors next, and `cwd` may name one of them: no await from here to the fork.
     signal.throwIfAborted();
-    const child = this.#launcher.launch(identity, behind.program, behind.args, { cwd, env, stdio, detached: true });
+    const child = this.#launcher.launch(identity, behind.program, behind.args, {
+      cwd,
+      env,
+      stdio,
+      detached: true,
+    });
     endGroupWithLeader(child);
     onSpawn(child);
     return child;
   }
 
   /** False: the process ended before it could be looked at. */
-  async #verify(child: ChildProcess, identity: Identity, comm: string, signal: AbortSignal): Promise<boolean> {
+  async #verify(
+    child: ChildProcess,
+    identity: Identity,
+    comm: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     try {
       await this.#launcher.verify(child.pid ?? 0, identity, { comm, signal });
       return true;
@@ -95,7 +110,9 @@ export class VerifiedLauncher {
 async function spawned(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (cause) => reject(new DrError('TransferFailed', `not started: ${cause.message}`, { cause })));
+    child.once('error', (cause) =>
+      reject(new DrError('TransferFailed', `not started: ${cause.message}`, { cause })),
+    );
   });
 }
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { chmod, chown } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
-import type { Identity } from '@dr-syncer/api';
+import { DrError, type Identity } from '@dr-syncer/api';
 import type { EventData } from '@dr-syncer/ssh';
 
 import { StderrTail } from '../../server/stderr-tail.js';
@@ -25,6 +25,7 @@ export interface ReceiverRunOptions {
   readonly volume: Pick<OpenVolume, 'cwd' | 'fd'>;
 }
 
+type ProcessEnd = Pick<ReceiverExit, 'exitCode' | 'signal'>;
 export type ReceiverExit = EventData<'receiver.exit'>;
 
 /** The peer connects as soon as it has the answer. */
@@ -45,6 +46,7 @@ export class ReceiverRun {
   readonly #abort = new AbortController();
   readonly #settle: (exit: ReceiverExit) => void;
   readonly #timer: NodeJS.Timeout;
+  #connected = false;
   #child: ChildProcess | undefined;
   /** Settles when rsync and all it started have ended. Never rejects. */
   readonly exited: Promise<ReceiverExit>;
@@ -58,7 +60,10 @@ export class ReceiverRun {
     });
     this.#settle = settle;
     // Half-open: the end of what comes in is not the end of what goes out.
-    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.#connected(socket));
+    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
+      this.#accept(socket),
+    );
+    this.#server.on('error', () => this.#give('the socket of the receiver failed'));
     this.#timer = setTimeout(() => this.#give('nobody connected to the receiver'), CONNECT_MS);
   }
 
@@ -76,9 +81,9 @@ export class ReceiverRun {
 
   /** Ends it and all that it started. May be called at any time, more than once. */
   kill(): void {
-    this.#abort.abort(new Error('the receiver was ended'));
+    this.#abort.abort(new DrError('Cancelled', 'the receiver was ended'));
     if (this.#child) killGroup(this.#child);
-    else this.#give('the receiver was ended before it had started');
+    else if (!this.#connected) this.#give('the receiver was ended before anybody had connected');
   }
 
   async #listen(): Promise<void> {
@@ -91,13 +96,14 @@ export class ReceiverRun {
     await chown(socketPath, peerUid, peerGid);
   }
 
-  #connected(socket: Socket): void {
+  #accept(socket: Socket): void {
     // A reset in the copy that is kept until the child has its own would end this process otherwise.
     socket.on('error', () => undefined);
     if (!this.#server.listening || this.#abort.signal.aborted) {
       socket.destroy();
       return;
     }
+    this.#connected = true;
     clearTimeout(this.#timer);
     this.#server.close();
     void this.#launch(socket);
@@ -105,6 +111,7 @@ export class ReceiverRun {
 
   async #launch(socket: Socket): Promise<void> {
     const { launcher, identity, rsyncPath: program, args, volume } = this.#options;
+    let ended: Promise<ProcessEnd> | undefined;
     try {
       await launcher.launch(
         {
@@ -115,33 +122,35 @@ export class ReceiverRun {
           env: ENV,
           // The fourth is VOLUME_FD.
           stdio: [socket, socket, 'pipe', volume.fd],
-          onSpawn: (child) => this.#follow(child, socket),
+          onSpawn: (child) => {
+            ended = this.#follow(child, socket);
+          },
         },
         this.#abort.signal,
       );
     } catch (err) {
       this.#stderr.push(Buffer.from(`dr-syncer: ${err instanceof Error ? err.message : 'not started'}\n`));
       socket.destroy();
-      if (!this.#child) this.#give();
     }
+    const end = await (ended ?? { exitCode: null, signal: 'SIGKILL' });
+    this.#settle({ run: this.run, ...end, stderr: this.#stderr.text() });
   }
 
-  #follow(child: ChildProcess, socket: Socket): void {
-    child.on('error', () => undefined);
-    if (child.pid === undefined) return;
+  /** Settles when the process has ended and its output has been read; one that never was has ended. */
+  #follow(child: ChildProcess, socket: Socket): Promise<ProcessEnd> {
     this.#child = child;
     child.once('spawn', () => socket.destroy());
     child.stderr?.on('data', (chunk: Buffer) => this.#stderr.push(chunk));
-    child.once('close', (exitCode, signal) => {
-      this.#settle({ run: this.run, exitCode, signal, stderr: this.#stderr.text() });
+    return new Promise((resolve) => {
+      child.once('error', () => resolve({ exitCode: null, signal: 'SIGKILL' }));
+      child.once('close', (exitCode, signal) => resolve({ exitCode, signal }));
     });
   }
 
   /** Nothing was started, or nothing will be. */
-  #give(reason?: string): void {
+  #give(reason: string): void {
     clearTimeout(this.#timer);
     if (this.#server.listening) this.#server.close();
-    const stderr = reason === undefined ? this.#stderr.text() : `dr-syncer: ${reason}\n`;
-    this.#settle({ run: this.run, exitCode: null, signal: 'SIGKILL', stderr });
+    this.#settle({ run: this.run, exitCode: null, signal: 'SIGKILL', stderr: `dr-syncer: ${reason}\n` });
   }
 }

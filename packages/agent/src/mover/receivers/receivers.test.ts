@@ -58,7 +58,10 @@ describe('Given receivers whose processes are looked at by a test', () => {
   let exits: ReceiverExit[];
   const owner = { onExit: (exit: ReceiverExit) => void exits.push(exit) };
 
-  const receiversWith = async (verify: Launcher['verify'], rsync = new RsyncFacts('/usr/bin/rsync', '3.5.0')) => {
+  const receiversWith = async (
+    verify: Launcher['verify'],
+    rsync = new RsyncFacts('/usr/bin/rsync', '3.5.0'),
+  ) => {
     const gates = join(bench.dir, 'gates');
     await mkdir(gates, { recursive: true });
     await chmod(gates, 0o711);
@@ -155,7 +158,10 @@ describe('Given receivers whose processes are looked at by a test', () => {
     const receivers = await receiversWith(verifyProcess, new RsyncFacts('/usr/bin/rsync', '3.2.7'));
     await expect(receivers.open(owner, grantOf('g1', volume))).rejects.toMatchObject({ code: 'RsyncTooOld' });
     await receivers.open(owner, grantOf('g1', volume, { identity: tenantIdentity }));
-    const { socket } = await receivers.start(owner, { id: 'g1', argv: [...ARGV.slice(0, 2), '--drop-D', '.', volume.path] });
+    const { socket } = await receivers.start(owner, {
+      id: 'g1',
+      argv: [...ARGV.slice(0, 2), '--drop-D', '.', volume.path],
+    });
     const wire = new Wire(socket);
     const server = await eventually(() => rsyncServers()[0]);
     expect(server.args).toContain('--no-super');
@@ -178,7 +184,10 @@ describe('Given receivers whose processes are looked at by a test', () => {
 
   test('When a grant expires, then its rsync is ended and it is gone', async () => {
     const receivers = await receiversWith(verifyProcess);
-    await receivers.open(owner, grantOf('g1', volume, { expiresAt: new Date(Date.now() + 400).toISOString() }));
+    await receivers.open(
+      owner,
+      grantOf('g1', volume, { expiresAt: new Date(Date.now() + 400).toISOString() }),
+    );
     const { socket } = await receivers.start(owner, { id: 'g1', argv: [...ARGV, volume.path] });
     const wire = new Wire(socket);
     await eventually(() => exits[0]);
@@ -240,7 +249,9 @@ describe('Given receivers whose processes are looked at by a test', () => {
   test('When the volume is not mounted any more, is read-only or unknown, then nothing is opened or started', async () => {
     const receivers = await receiversWith(verifyProcess);
     const readOnly = await kubelet.volume({ readOnly: true });
-    await expect(receivers.open(owner, grantOf('g1', readOnly))).rejects.toMatchObject({ code: 'VolumeReadOnly' });
+    await expect(receivers.open(owner, grantOf('g1', readOnly))).rejects.toMatchObject({
+      code: 'VolumeReadOnly',
+    });
     await receivers.open(owner, grantOf('g1', readOnly, { direction: 'read' }));
     await expect(
       receivers.open(owner, grantOf('g2', { ...volume, ref: { podUid: 'ffff', pvName: 'no' } })),
@@ -323,7 +334,10 @@ describe('Given a mover and its control socket', () => {
   test('When a volume is served for reading, then its contents come, for a tenant as well', async () => {
     const volume = await agent.kubelet.volume();
     await writeFile(join(volume.path, 'file'), 'x');
-    const { path } = await peer.request('receivers.open', grantOf('g1', volume, { direction: 'read', identity: tenantIdentity }));
+    const { path } = await peer.request(
+      'receivers.open',
+      grantOf('g1', volume, { direction: 'read', identity: tenantIdentity }),
+    );
     const argv = ['--server', '--sender', '-logDtpre.iLsfxCIvu', '.', `${path}/`];
     const { socket } = await peer.request('receivers.start', { id: 'g1', argv });
     const target = join(agent.bench.dir, 'pulled');
@@ -333,9 +347,16 @@ describe('Given a mover and its control socket', () => {
       bridge,
       `import { connect } from 'node:net';
        const socket = connect({ path: process.argv[2], allowHalfOpen: true });
+       socket.on('end', () => process.stdin.destroy());
        process.stdin.pipe(socket).pipe(process.stdout);`,
     );
-    const pulled = await runProgram('rsync', ['-a', '-e', `${process.execPath} ${bridge} ${socket}`, `x:${path}/`, `${target}/`]);
+    const pulled = await runProgram('rsync', [
+      '-a',
+      '-e',
+      `${process.execPath} ${bridge} ${socket}`,
+      `x:${path}/`,
+      `${target}/`,
+    ]);
     expect(pulled).toMatchObject({ code: 0, stderr: '' });
     expect(await readFile(join(target, 'file'), 'utf8')).toBe('x');
     await peer.request('receivers.close', { id: 'g1' });

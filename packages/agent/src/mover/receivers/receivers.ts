@@ -49,7 +49,9 @@ const END_OTHERS_MS = 5_000;
 
 function writesToo({ grant, volume }: OpenGrant, other: OpenGrant): boolean {
   if (other.grant === grant || other.grant.direction !== 'write') return false;
-  return other.volume.identity.dev === volume.identity.dev && other.volume.identity.ino === volume.identity.ino;
+  return (
+    other.volume.identity.dev === volume.identity.dev && other.volume.identity.ino === volume.identity.ino
+  );
 }
 
 /** The volumes that may be written to or read from by a peer, and the rsyncs that do it. */
@@ -79,7 +81,8 @@ export class Receivers {
     if (this.#closed || this.#grants.has(grant.id) || this.#opening.has(grant.id)) {
       throw new DrError('Busy', 'a grant with this id is open');
     }
-    if (this.#grants.size + this.#opening.size >= maxGrants) throw new DrError('Busy', `${maxGrants} grants are open`);
+    if (this.#grants.size + this.#opening.size >= maxGrants)
+      throw new DrError('Busy', `${maxGrants} grants are open`);
     this.#opening.add(grant.id);
     try {
       const volume = await locator.open(grant.volume);
@@ -102,7 +105,10 @@ export class Receivers {
    *
    * @throws DrError GrantNotFound, BadRequest, VolumeNotMounted, Busy
    */
-  async start(owner: ReceiverOwner, { id, argv }: Params<'receivers.start'>): Promise<Result<'receivers.start'>> {
+  async start(
+    owner: ReceiverOwner,
+    { id, argv }: Params<'receivers.start'>,
+  ): Promise<Result<'receivers.start'>> {
     const { rsync, maxRuns, socketDir, peerUid, peerGid, launcher } = this.#options;
     const open = this.#grants.get(id);
     if (open?.owner !== owner) throw new DrError('GrantNotFound', 'there is no such grant');
@@ -166,9 +172,12 @@ export class Receivers {
   async #endOtherWriters(open: OpenGrant): Promise<void> {
     const patience = AbortSignal.timeout(END_OTHERS_MS);
     for (;;) {
-      const others = [...this.#runs.values()].filter((other) => writesToo(open, other.open)).map(({ run }) => run);
+      const others = [...this.#runs.values()]
+        .filter((other) => writesToo(open, other.open))
+        .map(({ run }) => run);
       if (others.length === 0) return;
-      if (patience.aborted) throw new DrError('Busy', 'another transfer writes to the volume and does not end');
+      if (patience.aborted)
+        throw new DrError('Busy', 'another transfer writes to the volume and does not end');
       for (const run of others) run.kill();
       await Promise.race([Promise.all(others.map(({ exited }) => exited)), untilAborted(patience)]);
     }

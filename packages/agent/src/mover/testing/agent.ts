@@ -2,10 +2,22 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Identity } from '@dr-syncer/api';
-import { type ControlConnection, connectControl, type Grant, parsePrivateKey, type Params, type TransferState } from '@dr-syncer/ssh';
+import {
+  type ControlConnection,
+  connectControl,
+  type Grant,
+  parsePrivateKey,
+  type Params,
+  type TransferState,
+} from '@dr-syncer/ssh';
 import { Registry } from 'prom-client';
 
-import { type LogLine, makeWorkbench, recordingLogger, type Workbench } from '../../server/testing/fixture.js';
+import {
+  type LogLine,
+  makeWorkbench,
+  recordingLogger,
+  type Workbench,
+} from '../../server/testing/fixture.js';
 import { eventually } from '../../server/testing/process.js';
 import { runSshContainer } from '../../ssh-container/run-ssh-container.js';
 import { type MoverConfig, runMover } from '../run-mover.js';
@@ -146,11 +158,20 @@ export class TestAgent {
   }
 
   /** Prepares, opens the grant, starts. Returns the id. */
-  async begin(control: ControlConnection, from: TestVolume, to: TestVolume, push: PushOptions): Promise<string> {
+  async begin(
+    control: ControlConnection,
+    from: TestVolume,
+    to: TestVolume,
+    push: PushOptions,
+  ): Promise<string> {
     this.#count += 1;
     const id = `t-${this.#count}`;
     const { peer } = control;
-    const { publicKey } = await peer.request('transfers.prepare', { id, volume: from.ref, identity: push.source });
+    const { publicKey } = await peer.request('transfers.prepare', {
+      id,
+      volume: from.ref,
+      identity: push.source,
+    });
     const { path } = await peer.request('grants.open', {
       id,
       publicKey,

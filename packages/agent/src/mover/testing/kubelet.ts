@@ -1,10 +1,14 @@
-import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { VolumeRef } from '@dr-syncer/ssh';
 
 import { run } from '../../server/testing/process.js';
+import { readMounts } from '../volumes/mounts.js';
+
+const PREFIX = 'dr-syncer-kubelet-';
 
 /** A kubelet directory with real mounts, for root. */
 export class TestKubelet {
@@ -17,17 +21,24 @@ export class TestKubelet {
   }
 
   static async make(): Promise<TestKubelet> {
-    return new TestKubelet(await realpath(await mkdtemp(join(tmpdir(), 'dr-syncer-kubelet-'))));
+    const root = await realpath(tmpdir());
+    await removeAbandoned(root);
+    return new TestKubelet(await mkdtemp(join(root, `${PREFIX}${process.pid}-`)));
   }
 
   /** A volume for a pod of its own: a bind mount of a new directory, or a tmpfs of `tmpfsBytes`. */
-  async volume(options: { readonly tmpfsBytes?: number; readonly readOnly?: boolean } = {}): Promise<TestVolume> {
+  async volume(
+    options: { readonly tmpfsBytes?: number; readonly readOnly?: boolean } = {},
+  ): Promise<TestVolume> {
     this.#count += 1;
     const ref = { podUid: `0000-${this.#count}`, pvName: `pv-${this.#count}` };
     const data = join(this.dir, 'data', ref.pvName);
     await mkdir(data, { recursive: true });
     const path = this.pathOf(ref);
-    const source = options.tmpfsBytes === undefined ? ['--bind', data] : ['-t', 'tmpfs', '-o', `size=${options.tmpfsBytes}`, 'none'];
+    const source =
+      options.tmpfsBytes === undefined
+        ? ['--bind', data]
+        : ['-t', 'tmpfs', '-o', `size=${options.tmpfsBytes}`, 'none'];
     await this.mount(path, source);
     if (options.readOnly) await command('mount', ['-o', 'remount,bind,ro', path]);
     return { ref, path };
@@ -59,6 +70,18 @@ export class TestKubelet {
 export interface TestVolume {
   readonly ref: VolumeRef;
   readonly path: string;
+}
+
+/** What test runs that were killed have left mounted. */
+async function removeAbandoned(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const below = join(root, name, 'pods/');
+    const left = (await readMounts()).filter(({ mountPoint }) => mountPoint.startsWith(below)).reverse();
+    for (const { mountPoint } of left) await command('umount', [mountPoint]);
+    await rm(join(root, name), { recursive: true, force: true });
+  }
 }
 
 export async function command(program: string, args: readonly string[]): Promise<string> {

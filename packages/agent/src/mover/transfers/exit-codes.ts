@@ -43,21 +43,34 @@ export const exitTable: Readonly<Record<number, ExitEntry>> = {
 
 /** How ssh or the destination's agent say why; the first that matches counts. */
 export const connectionFailures: readonly { readonly pattern: RegExp; readonly error: ErrorCode }[] = [
-  { pattern: /^Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/, error: 'HostKeyMismatch' },
+  {
+    pattern: /^Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
+    error: 'HostKeyMismatch',
+  },
   { pattern: /^No \S+ host key is known for|no matching host key type/, error: 'HostKeyMismatch' },
   { pattern: /Permission denied \(|Too many authentication failures/, error: 'GrantNotFound' },
   { pattern: /^dr-syncer: refused: GrantNotFound\b/, error: 'GrantNotFound' },
   { pattern: /^dr-syncer: refused: (?:StartFailed|VolumeNotAvailable)\b/, error: 'TransferFailed' },
-  { pattern: /^ssh: (?:connect to host|Could not resolve)|^kex_exchange_identification/, error: 'AgentUnreachable' },
-  { pattern: /^Timeout, server \S+ not responding|^(?:ssh_dispatch_run|client_loop)/, error: 'AgentUnreachable' },
+  {
+    pattern: /^ssh: (?:connect to host|Could not resolve)|^kex_exchange_identification/,
+    error: 'AgentUnreachable',
+  },
+  {
+    pattern: /^Timeout, server \S+ not responding|^(?:ssh_dispatch_run|client_loop)/,
+    error: 'AgentUnreachable',
+  },
   { pattern: /^Connection (?:to \S+ )?(?:closed|reset|timed out)|Broken pipe/, error: 'AgentUnreachable' },
   { pattern: /^Unable to negotiate with /, error: 'BadRequest' },
   { pattern: /No user exists for uid|agent refused operation/, error: 'Internal' },
 ];
 
-/** Causes that count whatever the exit code is: rsync ends with 11, 12 or 23 for them, as it happens. */
+/**
+ * Causes that count whatever the exit code is: rsync ends with 11, 12 or 23 for them, as it happens. The error of the
+ * system stands at the end of the line, where no file name can be.
+ */
 export const fileFailures: readonly { readonly pattern: RegExp; readonly error: ErrorCode }[] = [
-  { pattern: /No space left on device|Disk quota exceeded/, error: 'DestinationFull' },
-  { pattern: /Read-only file system/, error: 'VolumeReadOnly' },
-  { pattern: /io timeout after \d+ seconds/, error: 'TransferStalled' },
+  { pattern: /: No space left on device \(28\)$/, error: 'DestinationFull' },
+  { pattern: /: Disk quota exceeded \(122\)$/, error: 'DestinationFull' },
+  { pattern: /: Read-only file system \(30\)$/, error: 'VolumeReadOnly' },
+  { pattern: /^\[\w+\] io timeout after \d+ seconds/, error: 'TransferStalled' },
 ];

@@ -23,7 +23,8 @@ export function transferError(
   const succeeded = entry !== undefined && entry.error === undefined;
   if (succeeded) return undefined;
   if (ended) return ended;
-  const meaning = entry?.meaning ?? (signal === null ? `unknown exit code ${exitCode}` : `ended by ${signal}`);
+  const meaning =
+    entry?.meaning ?? (signal === null ? `unknown exit code ${exitCode}` : `ended by ${signal}`);
   return new DrError(codeOf(exitCode, entry?.error, log), describe(exitCode, meaning, log));
 }
 
@@ -38,7 +39,11 @@ function codeOf(
   return error;
 }
 
-function describe(exitCode: number | null, meaning: string, { problems, lines }: Pick<ErrorLog, 'problems' | 'lines'>): string {
+function describe(
+  exitCode: number | null,
+  meaning: string,
+  { problems, lines }: Pick<ErrorLog, 'problems' | 'lines'>,
+): string {
   const code = exitCode === null ? '' : ` (rsync exit code ${exitCode})`;
   if (problems === 0) return `${meaning}${code}`;
   const more = problems > lines.length ? `; and ${problems - lines.length} more` : '';

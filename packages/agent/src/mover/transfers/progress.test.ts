@@ -12,7 +12,12 @@ const report = (bytes: number, percent: number, more: Partial<ProgressReport> = 
   complete: false,
   ...more,
 });
-const checked = (files: number, toCheck: number, known: number) => ({ files, toCheck, known, complete: true });
+const checked = (files: number, toCheck: number, known: number) => ({
+  files,
+  toCheck,
+  known,
+  complete: true,
+});
 
 describe("Given rsync's output", () => {
   test.each<[string, string, ProgressReport | undefined]>([
@@ -52,7 +57,9 @@ describe("Given rsync's output", () => {
           return output;
         });
         expect(outputs.some(({ connected }) => connected)).toBe(true);
-        expect(outputs.flatMap(({ progress }) => progress ?? []).at(-1)).toEqual(report(1000000, 100, checked(9, 0, 303)));
+        expect(outputs.flatMap(({ progress }) => progress ?? []).at(-1)).toEqual(
+          report(1000000, 100, checked(9, 0, 303)),
+        );
         expect(outputs.flatMap(({ lines }) => lines).slice(-2)).toEqual([
           'Number of files: 303 (reg: 300, dir: 2, link: 1)',
           'Literal data: 7 bytes',

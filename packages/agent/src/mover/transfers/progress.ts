@@ -33,7 +33,8 @@ export function parseProgress(text: string): ProgressReport | undefined {
   const match = REPORT.exec(text);
   if (match === null) return undefined;
   const [, bytes, percent, files, kind, toCheck, known] = match;
-  const counts = files === undefined ? {} : { files: Number(files), toCheck: Number(toCheck), known: Number(known) };
+  const counts =
+    files === undefined ? {} : { files: Number(files), toCheck: Number(toCheck), known: Number(known) };
   return { bytes: Number(bytes), percent: Number(percent), ...counts, complete: kind === 'to' };
 }
 
@@ -49,7 +50,8 @@ export class RsyncOutputReader {
     this.#rest = (parts.pop() ?? '').slice(0, MAX_LINE);
     // Only reports begin with a blank.
     const lines = parts.filter((part) => part !== '' && !part.startsWith(' ')).slice(-MAX_LINES);
-    const report = parseProgress(this.#rest) ?? parseProgress(parts.findLast((part) => part.startsWith(' ')) ?? '');
+    const report =
+      parseProgress(this.#rest) ?? parseProgress(parts.findLast((part) => part.startsWith(' ')) ?? '');
     return {
       connected: lines.some((line) => GREETING.test(line)),
       ...(report === undefined ? {} : { progress: report }),

@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { chmod, chown, mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type ControlConnection, type TransferState } from '@dr-syncer/ssh';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
 import { compare, type Difference, snapshot } from '../../identity/testing/snapshot.js';
 import { makeTree } from '../../identity/testing/tree.js';
@@ -13,6 +24,9 @@ import { eventually } from '../../server/testing/process.js';
 import { rootIdentity, TestAgent, tenantIdentity } from '../testing/agent.js';
 import type { TestVolume } from '../testing/kubelet.js';
 import { descendants, movers, rsyncServers } from '../testing/processes.js';
+
+// Two cores and a dozen suites beside this one.
+jest.setTimeout(20_000);
 
 const privileged = { source: rootIdentity, destination: rootIdentity };
 const unprivileged = { source: tenantIdentity, destination: tenantIdentity };
@@ -73,17 +87,32 @@ describe('Given an agent with volumes', () => {
 
     const first = await agent.push(from, to, privileged);
 
-    expect(first).toMatchObject({ phase: 'Succeeded', exitCode: 0, percent: 100, vanished: 0, filesDeleted: 1 });
+    expect(first).toMatchObject({
+      phase: 'Succeeded',
+      exitCode: 0,
+      percent: 100,
+      vanished: 0,
+      filesDeleted: 1,
+    });
     expect(first.error).toBeUndefined();
     expect(existsSync(join(to.path, 'lost+found'))).toBe(true);
     await rm(join(to.path, 'lost+found'), { recursive: true });
     await utimes(to.path, (await stat(from.path)).atime, (await stat(from.path)).mtime);
-    expect(differences(from, to).filter(({ name, aspect }) => !(name === '.' && aspect === 'mtime'))).toEqual([]);
+    expect(differences(from, to).filter(({ name, aspect }) => !(name === '.' && aspect === 'mtime'))).toEqual(
+      [],
+    );
 
     const again = await agent.push(from, to, privileged);
-    expect(again).toMatchObject({ phase: 'Succeeded', filesTransferred: 0, literalBytes: 0, filesDeleted: 0 });
+    expect(again).toMatchObject({
+      phase: 'Succeeded',
+      filesTransferred: 0,
+      literalBytes: 0,
+      filesDeleted: 0,
+    });
     expect(differences(from, to)).toEqual([]);
-    expect(await metricValue(agent.registry, 'dr_syncer_mover_transfers_total', { result: 'Succeeded' })).toBe(2);
+    expect(
+      await metricValue(agent.registry, 'dr_syncer_mover_transfers_total', { result: 'Succeeded' }),
+    ).toBe(2);
   });
 
   test('When a file is written again within a second and with the same size, then it is sent', async () => {
@@ -106,7 +135,10 @@ describe('Given an agent with volumes', () => {
     await mkdir(join(from.path, 'dir'));
     await writeFile(join(from.path, 'dir/inner'), 'inner');
 
-    const id = await agent.begin(control, from, to, { ...unprivileged, options: { bandwidthLimitKiB: 4_000 } });
+    const id = await agent.begin(control, from, to, {
+      ...unprivileged,
+      options: { bandwidthLimitKiB: 4_000 },
+    });
     await untilPhase(id, 'Transferring');
     const running = movers().filter(({ comm }) => comm !== 'setpriv');
     expect(new Set(running.map(({ comm }) => comm))).toEqual(new Set(['rsync', 'ssh']));
@@ -194,7 +226,7 @@ describe('Given an agent with volumes', () => {
     for (const { pid } of rsyncServers()) process.kill(pid, 'SIGSTOP');
     const state = await ended(id);
     expect(state).toMatchObject({ phase: 'Failed', exitCode: 30, error: { code: 'TransferStalled' } });
-  }, 20_000);
+  });
 
   test.each(['receiver', 'sender', 'ssh'])(
     'When the %s is killed in the middle, then the old file stays until the next run, which converges',
@@ -270,10 +302,17 @@ describe('Given an agent with volumes', () => {
     expect(Math.min(...gaps)).toBeGreaterThan(150);
     const percents = seen.flatMap(({ state }) => state.percent ?? []);
     expect(percents).toEqual([...percents].sort((a, b) => a - b));
-    const middle = seen.find(({ state }) => state.phase === 'Transferring' && (state.percent ?? 0) > 20)?.state;
+    const middle = seen.find(
+      ({ state }) => state.phase === 'Transferring' && (state.percent ?? 0) > 20,
+    )?.state;
     expect(middle?.bytesPerSecond).toBeGreaterThan(1_000_000);
     expect(middle?.bytesPerSecond).toBeLessThan(9_000_000);
-    expect(last).toMatchObject({ phase: 'Succeeded', bytesTotal: 6_100_000, filesTotal: 3, filesTransferred: 2 });
+    expect(last).toMatchObject({
+      phase: 'Succeeded',
+      bytesTotal: 6_100_000,
+      filesTotal: 3,
+      filesTransferred: 2,
+    });
     expect(Date.parse(last.firstByteAt ?? '') - Date.parse(last.startedAt ?? '')).toBeLessThan(2_000);
   });
 
@@ -298,7 +337,10 @@ describe('Given an agent with volumes', () => {
 
 function victims(kind: string): number[] {
   if (kind === 'receiver') return rsyncServers().map(({ pid }) => pid);
-  if (kind === 'ssh') return movers().filter(({ comm }) => comm === 'ssh').map(({ pid }) => pid);
+  if (kind === 'ssh')
+    return movers()
+      .filter(({ comm }) => comm === 'ssh')
+      .map(({ pid }) => pid);
   return movers()
     .filter(({ comm, args }) => comm === 'rsync' && !args.includes('--server'))
     .map(({ pid }) => pid);

@@ -68,14 +68,22 @@ export async function push(deps: PushDeps, spec: PushSpec, signal: AbortSignal):
     return await runRsync(deps, spec, files, signal);
   } catch (err) {
     const reason: unknown = signal.aborted ? signal.reason : err;
-    const error = reason instanceof DrError ? reason : new DrError('TransferFailed', 'rsync could not be started', { cause: reason });
+    const error =
+      reason instanceof DrError
+        ? reason
+        : new DrError('TransferFailed', 'rsync could not be started', { cause: reason });
     return { vanished: 0, error };
   } finally {
     await files?.remove();
   }
 }
 
-async function runRsync(deps: PushDeps, spec: PushSpec, files: JobFiles, outer: AbortSignal): Promise<PushEnd> {
+async function runRsync(
+  deps: PushDeps,
+  spec: PushSpec,
+  files: JobFiles,
+  outer: AbortSignal,
+): Promise<PushEnd> {
   const { volume, options, destination, onOutput } = spec;
   const total = totalTimeout(options);
   const signal = AbortSignal.any([outer, total.signal]);

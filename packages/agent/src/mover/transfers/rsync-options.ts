@@ -18,7 +18,10 @@ export function receivingIdentity(
   return {
     uid,
     privileged: preserveOwners,
-    capabilities: [...(devices ? (['MKNOD'] as const) : []), ...(fileCapabilities ? (['SETFCAP'] as const) : [])],
+    capabilities: [
+      ...(devices ? (['MKNOD'] as const) : []),
+      ...(fileCapabilities ? (['SETFCAP'] as const) : []),
+    ],
     ...(fsGroup === undefined ? {} : { fsGroup }),
     ...(fsGroupChangePolicy === undefined ? {} : { fsGroupChangePolicy }),
   };

@@ -23,7 +23,6 @@ export interface PreparedTransfer {
   readonly identity: Identity;
   readonly volume: OpenVolume;
   readonly info: VolumeInfo;
-  readonly key: TransferKey;
 }
 
 type Phase = TransferState['phase'];
@@ -32,6 +31,8 @@ type Phase = TransferState['phase'];
 export class TransferJob {
   readonly id: string;
   readonly prepared: PreparedTransfer;
+  /** OpenSSH line of the key's public half. */
+  readonly publicKey: string;
   readonly createdAt = Date.now();
   /** Settles with the last state. Never rejects. */
   readonly ended: Promise<TransferState>;
@@ -40,6 +41,8 @@ export class TransferJob {
   readonly #abort = new AbortController();
   readonly #estimator = new Estimator();
   readonly #waiting = new Set<() => void>();
+  /** Gone with the end: what is remembered of a transfer cannot log in anywhere. */
+  #key: TransferKey | undefined;
   #request: string | undefined;
   #running: Promise<void> | undefined;
   #rate = new Rate(Date.now());
@@ -48,9 +51,11 @@ export class TransferJob {
   #stats: RsyncStats = {};
   #endedAt: number | undefined;
 
-  constructor(prepared: PreparedTransfer, deps: PushDeps) {
+  constructor(prepared: PreparedTransfer, key: TransferKey, deps: PushDeps) {
     this.id = prepared.id;
     this.prepared = prepared;
+    this.publicKey = key.publicLine;
+    this.#key = key;
     this.#deps = deps;
     let settle: (state: TransferState) => void = () => undefined;
     this.ended = new Promise((resolve) => {
@@ -102,14 +107,15 @@ export class TransferJob {
   start({ destination, options }: Params<'transfers.start'>): TransferState {
     checkHost(destination.host);
     const request = JSON.stringify([destination, options]);
-    if (this.#running !== undefined) {
+    const key = this.#key;
+    if (this.#running !== undefined || key === undefined) {
       if (this.#request === request) return this.state();
       throw new DrError('BadRequest', `the transfer ${this.id} has been started already`);
     }
     this.#request = request;
     this.#rate = new Rate(Date.now());
     this.#change({ phase: 'Connecting', startedAt: new Date().toISOString() });
-    this.#running = this.#run(destination, options);
+    this.#running = this.#run(key, destination, options);
     return this.state();
   }
 
@@ -140,19 +146,22 @@ export class TransferJob {
     });
   }
 
-  async #run(destination: TransferDestination, options: TransferOptions): Promise<void> {
-    const { volume, identity, key } = this.prepared;
+  async #run(key: TransferKey, destination: TransferDestination, options: TransferOptions): Promise<void> {
+    const { volume, identity } = this.prepared;
     const onOutput = (output: RsyncOutput) => this.#take(output);
-    const end = await push(this.#deps, { volume, identity, key, destination, options, onOutput }, this.#abort.signal);
+    const end = await push(
+      this.#deps,
+      { volume, identity, key, destination, options, onOutput },
+      this.#abort.signal,
+    );
     await this.#finish(end);
   }
 
   async #finish({ exitCode, vanished, error }: PushEnd): Promise<void> {
+    this.#key = undefined;
     await this.prepared.volume.close();
     this.#endedAt = Date.now();
     const took = (this.#endedAt - Date.parse(this.#state.startedAt ?? '')) / 1000;
-    const { etaSeconds: _eta, ...last } = this.#state;
-    this.#state = last;
     this.#change({
       phase: error ? 'Failed' : 'Succeeded',
       finishedAt: new Date(this.#endedAt).toISOString(),

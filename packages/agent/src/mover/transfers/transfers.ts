@@ -34,7 +34,7 @@ export class Transfers {
 
   constructor(options: TransfersOptions) {
     this.#options = options;
-    this.#sweep = setInterval(() => this.#forgetOld(Date.now()), SWEEP_MS);
+    this.#sweep = setInterval(() => void this.#forgetOld(), SWEEP_MS);
     this.#sweep.unref();
   }
 
@@ -43,20 +43,26 @@ export class Transfers {
    *
    * @throws DrError VolumeNotFound, RsyncTooOld, Busy, BadRequest, Timeout
    */
-  async prepare({ id, volume: ref, identity }: Params<'transfers.prepare'>): Promise<Result<'transfers.prepare'>> {
+  async prepare({
+    id,
+    volume: ref,
+    identity,
+  }: Params<'transfers.prepare'>): Promise<Result<'transfers.prepare'>> {
     const { rsync, locator } = this.#options;
     const present = this.#jobs.get(id);
     if (present) return answerAgain(present, ref, identity);
     rsync.assertMay(identity);
+    await this.#forgetOld();
     this.#reserve(id);
     try {
       const volume = await locator.open(ref);
       try {
         const info = await infoOf(volume);
         if (this.#closed) throw new DrError('Cancelled', 'the agent is being ended');
-        const job = new TransferJob({ id, ref, identity, volume, info, key: generateTransferKey(id) }, this.#options.push);
+        const key = generateTransferKey(id);
+        const job = new TransferJob({ id, ref, identity, volume, info }, key, this.#options.push);
         this.#jobs.set(id, job);
-        return { publicKey: job.prepared.key.publicLine, volume: info };
+        return { publicKey: job.publicKey, volume: info };
       } catch (err) {
         await volume.close();
         throw err;
@@ -69,12 +75,12 @@ export class Transfers {
   /** @throws DrError TransferNotFound, BadRequest */
   start(params: Params<'transfers.start'>): TransferState {
     const job = this.get(params.id);
-    const wasRunning = job.isRunning;
+    const before = job.state().phase;
     const state = job.start(params);
-    if (!wasRunning && job.isRunning) {
+    if (before !== state.phase && state.phase === 'Connecting') {
       void job.ended.then((last) => {
         this.#options.onEnded(last);
-        this.#forgetOld(Date.now());
+        void this.#forgetOld();
       });
     }
     return state;
@@ -120,17 +126,18 @@ export class Transfers {
     this.#preparing.add(id);
   }
 
-  #forgetOld(now: number): void {
+  async #forgetOld(): Promise<void> {
     const { maxEnded, keepEndedMs, keepPreparedMs } = this.#options;
+    const now = Date.now();
     // In the order in which they were prepared.
-    const ended = [...this.#jobs.values()].filter((job) => job.endedAt !== undefined);
+    const jobs = [...this.#jobs.values()];
+    const ended = jobs.filter((job) => job.endedAt !== undefined);
     const tooMany = ended.slice(0, Math.max(0, ended.length - maxEnded));
     const tooOld = ended.filter((job) => now - (job.endedAt ?? now) > keepEndedMs);
-    for (const { id } of [...tooMany, ...tooOld]) this.#jobs.delete(id);
-    for (const job of this.#jobs.values()) {
-      const idle = job.endedAt === undefined && !job.isRunning && now - job.createdAt > keepPreparedMs;
-      if (idle) void this.forget(job.id);
-    }
+    const neverStarted = jobs.filter(
+      (job) => job.endedAt === undefined && !job.isRunning && now - job.createdAt > keepPreparedMs,
+    );
+    await Promise.all([...tooMany, ...tooOld, ...neverStarted].map(({ id }) => this.forget(id)));
   }
 }
 
@@ -140,8 +147,11 @@ function answerAgain(
   identity: Params<'transfers.prepare'>['identity'],
 ): Result<'transfers.prepare'> {
   const { prepared } = job;
-  if (job.state().phase !== 'Prepared' || !isDeepStrictEqual([prepared.ref, prepared.identity], [ref, identity])) {
+  if (
+    job.state().phase !== 'Prepared' ||
+    !isDeepStrictEqual([prepared.ref, prepared.identity], [ref, identity])
+  ) {
     throw new DrError('BadRequest', `there is another transfer ${job.id}`);
   }
-  return { publicKey: prepared.key.publicLine, volume: prepared.info };
+  return { publicKey: job.publicKey, volume: prepared.info };
 }

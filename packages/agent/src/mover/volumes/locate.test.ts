@@ -74,11 +74,20 @@ describe('Given the directory of a kubelet with real mounts', () => {
     await kubelet.mount(path, tmpfs);
     const elsewhere = join(kubelet.dir, 'elsewhere');
     await kubelet.mount(join(elsewhere, 'mount'), tmpfs);
-    await rename(join(volumesOf('e1'), 'kubernetes.io~csi/pv-x'), join(volumesOf('e1'), 'kubernetes.io~csi/moved'));
+    await rename(
+      join(volumesOf('e1'), 'kubernetes.io~csi/pv-x'),
+      join(volumesOf('e1'), 'kubernetes.io~csi/moved'),
+    );
     await symlink(elsewhere, join(volumesOf('e1'), 'kubernetes.io~csi/pv-x'));
     await expect(locator.locate(ref('e1'))).rejects.toMatchObject({ code: 'VolumeNotFound' });
-    await rename(join(volumesOf('e1'), 'kubernetes.io~csi/pv-x'), join(volumesOf('e1'), 'kubernetes.io~csi/link'));
-    await rename(join(volumesOf('e1'), 'kubernetes.io~csi/moved'), join(volumesOf('e1'), 'kubernetes.io~csi/pv-x'));
+    await rename(
+      join(volumesOf('e1'), 'kubernetes.io~csi/pv-x'),
+      join(volumesOf('e1'), 'kubernetes.io~csi/link'),
+    );
+    await rename(
+      join(volumesOf('e1'), 'kubernetes.io~csi/moved'),
+      join(volumesOf('e1'), 'kubernetes.io~csi/pv-x'),
+    );
   });
 
   test('When a mount covers another, then the one on top is the volume', async () => {

@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 
 import { DrError, toDrError } from '@dr-syncer/api';
 import type { VolumeInfo, VolumeRef } from '@dr-syncer/ssh';
 
 import { volumeMounts } from './kubelet-paths.js';
-import { type Mount, parseMountinfo } from './mountinfo.js';
+import { readMounts } from './mounts.js';
 import { identifyVolume, type OpenVolume } from './open-volume.js';
 
 const FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -54,7 +54,10 @@ export class VolumeLocator {
     const [path] = paths;
     if (path === undefined) throw await this.#notMounted(ref);
     if (paths.length > 1) {
-      throw new DrError('VolumeNotFound', `more than one mount can be the volume ${ref.pvName}: ${paths.join(', ')}`);
+      throw new DrError(
+        'VolumeNotFound',
+        `more than one mount can be the volume ${ref.pvName}: ${paths.join(', ')}`,
+      );
     }
     let handle: FileHandle | undefined;
     try {
@@ -85,10 +88,6 @@ export async function infoOf(volume: OpenVolume): Promise<VolumeInfo> {
     throw toDrError(err, 'VolumeNotFound');
   });
   return withinTime(info);
-}
-
-export async function readMounts(): Promise<Mount[]> {
-  return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
 }
 
 /** @param onLate gets what comes after the caller has been told that nothing came */

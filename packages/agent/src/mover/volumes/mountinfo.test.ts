@@ -34,7 +34,9 @@ describe('Given lines of mountinfo', () => {
   });
 
   test('When a name holds blanks, a newline or a backslash, then it is read as it is', () => {
-    const [mount] = parseMountinfo('3 1 0:6 /a\\134b /with\\040blank\\012line\\011tab rw - nfs4 srv:/x\\040y rw');
+    const [mount] = parseMountinfo(
+      '3 1 0:6 /a\\134b /with\\040blank\\012line\\011tab rw - nfs4 srv:/x\\040y rw',
+    );
     expect(mount).toMatchObject({ root: '/a\\b', mountPoint: '/with blank\nline\ttab', source: 'srv:/x y' });
   });
 

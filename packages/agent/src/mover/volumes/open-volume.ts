@@ -4,6 +4,7 @@ import { DrError } from '@dr-syncer/api';
 import type { VolumeInfo } from '@dr-syncer/ssh';
 
 import { type Mount, optionValue } from './mountinfo.js';
+import { readMounts } from './mounts.js';
 
 /** Which directory of which mount it is, whatever its name leads to later. */
 export interface VolumeIdentity {
@@ -68,11 +69,16 @@ export class OpenVolume {
    * @throws DrError VolumeNotMounted
    */
   async assertMounted(): Promise<void> {
+    const { mountId, dev, ino } = this.identity;
     const now = await stat(this.path, { bigint: true }).catch(() => undefined);
-    const linked = await readlink(this.cwd);
-    const { dev, ino } = this.identity;
-    if (now?.dev === dev && now.ino === ino && linked === this.path) return;
-    throw new DrError('VolumeNotMounted', `the volume that was at ${this.path} is not mounted there any more`);
+    const mounted = (await readMounts()).some(
+      ({ id, mountPoint }) => id === mountId && mountPoint === this.path,
+    );
+    if (mounted && now?.dev === dev && now.ino === ino) return;
+    throw new DrError(
+      'VolumeNotMounted',
+      `the volume that was at ${this.path} is not mounted there any more`,
+    );
   }
 
   async close(): Promise<void> {
@@ -92,7 +98,9 @@ export async function identifyVolume(
   candidates: readonly Mount[],
 ): Promise<OpenVolume> {
   const link = `/proc/self/fd/${handle.fd}`;
-  const mountId = Number(/^mnt_id:\s*(\d+)$/m.exec(await readFile(`/proc/self/fdinfo/${handle.fd}`, 'utf8'))?.[1]);
+  const mountId = Number(
+    /^mnt_id:\s*(\d+)$/m.exec(await readFile(`/proc/self/fdinfo/${handle.fd}`, 'utf8'))?.[1],
+  );
   const mount = candidates.find(({ id }) => id === mountId);
   // The link names where the directory is: not the same when a component of the path was a symbolic link.
   if (mount === undefined || (await readlink(link)) !== path) {

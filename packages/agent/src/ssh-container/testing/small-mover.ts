@@ -102,7 +102,7 @@ export class SmallMover {
         detached: true,
       });
       let stderr = '';
-      child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4096)));
+      child.stderr.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4096)));
       child.once('spawn', () => socket.destroy());
       this.#runs.set(run, () => {
         if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');

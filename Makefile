@@ -1,0 +1,42 @@
+# `make demo` and `make test` need nothing else to have been done before; the rest is for work on the code.
+
+CLUSTERS := node test/dist/cluster/main.js
+
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## watch a namespace and its data arrive in a second cluster
+	@scripts/demo.sh
+
+test: ## all checks and tests, those on two real clusters too
+	@scripts/test.sh
+
+prereqs: ## check what this machine needs; as root on Debian or Ubuntu, install it
+	@scripts/prerequisites.sh
+
+deps: node_modules/.package-lock.json ## npm ci, if package-lock.json changed
+
+# npm writes this file last, so an interrupted installation is made again.
+node_modules/.package-lock.json: package-lock.json
+	npm ci
+	@touch $@
+
+build: deps ## compile everything
+	npm run --silent build
+
+clusters: ## have the two test clusters up
+	@$(CLUSTERS) up
+
+images: ## build the images that changed and bring them to the test clusters
+	@$(CLUSTERS) images
+
+clean-clusters: ## remove the test clusters with everything they made on this machine
+	@if [ -e test/dist/cluster/main.js ]; then $(CLUSTERS) down; else echo 'not built: run `make build` first'; exit 1; fi
+
+lint: ## eslint, prettier, knip
+	npm run --silent lint
+
+unit: ## unit tests
+	npm run --silent test:unit

@@ -1,0 +1,108 @@
+import { describe, expect, test } from '@jest/globals';
+import { namespaceIdMap } from './id-map.js';
+import { receiverOptions, senderOptions, type ReceivingIdentity } from './rsync-options.js';
+
+const user: ReceivingIdentity = { uid: 1000, capabilities: [], privileged: false };
+const root: ReceivingIdentity = {
+  uid: 0,
+  capabilities: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'],
+  privileged: true,
+};
+const facts = { delete: true, rootModesAgree: true };
+
+/** What the options do to files is shown with rsync itself, in the agent's receiver-matrix.test.ts. */
+describe('senderOptions', () => {
+  test.each<[string, ReceivingIdentity, Partial<typeof facts>, string]>([
+    [
+      'a privileged receiver',
+      root,
+      {},
+      '-aHAXS --numeric-ids --no-devices --filter=-x security.* --filter=-x trusted.* --filter=-x system.*',
+    ],
+    [
+      'one that makes devices',
+      { ...root, capabilities: [...root.capabilities, 'MKNOD'] },
+      {},
+      '-aHAXS --numeric-ids --filter=-x security.* --filter=-x trusted.* --filter=-x system.*',
+    ],
+    [
+      'one with file capabilities',
+      { ...root, capabilities: [...root.capabilities, 'SETFCAP'] },
+      {},
+      '-aHAXS --numeric-ids --no-devices --filter=+x security.capability --filter=-x security.* --filter=-x trusted.* --filter=-x system.*',
+    ],
+    [
+      'nothing to be deleted',
+      root,
+      { delete: false },
+      '-aHAXS --numeric-ids --no-devices --filter=-x security.* --filter=-x trusted.* --filter=-x system.* --prune-empty-dirs --filter=P *',
+    ],
+    [
+      'an unprivileged receiver',
+      user,
+      {},
+      '-rltHXS --specials --numeric-ids --omit-dir-times --perms --filter=-x! user.*',
+    ],
+    [
+      'roots of different modes',
+      user,
+      { rootModesAgree: false },
+      '-rltHXS --specials --numeric-ids --omit-dir-times --executability --filter=-x! user.*',
+    ],
+    [
+      'an fsGroup',
+      { ...user, fsGroup: 5 },
+      {},
+      '-rltHXS --specials --numeric-ids --omit-dir-times --perms --chmod=ug+rw,Dug+x,Dg+s --filter=-x! user.*',
+    ],
+    [
+      'an fsGroup that was applied',
+      { ...user, fsGroup: 5, fsGroupChangePolicy: 'OnRootMismatch' },
+      {},
+      '-rltHXS --specials --numeric-ids --omit-dir-times --perms --filter=-x! user.*',
+    ],
+  ])('Given %s, Then these', (_, receiving, change, words) => {
+    expect(senderOptions(receiving, { ...facts, ...change }).options.join(' ')).toBe(words);
+  });
+});
+
+describe('receiverOptions', () => {
+  test('Given no privilege, Then rsync must not take uid 0 for more than it is', () => {
+    expect(receiverOptions({ ...user, fsGroup: 5 })).toEqual(['--no-super']);
+  });
+
+  test('Given privilege, Then owners are mapped on arrival, and an fsGroup takes all groups', () => {
+    const map = {
+      users: [[1, 2]],
+      groups: [
+        [3, 4],
+        [5, 6],
+      ],
+    } as const;
+
+    expect(receiverOptions(root)).toEqual(['--super']);
+    expect(receiverOptions(root, map)).toEqual(['--super', '--usermap=1:2', '--groupmap=3:4,5:6']);
+    expect(receiverOptions({ ...root, fsGroup: 9 }, map)).toEqual([
+      '--super',
+      '--usermap=1:2',
+      '--groupmap=*:9',
+    ]);
+    expect(receiverOptions({ ...root, fsGroup: 9, fsGroupChangePolicy: 'OnRootMismatch' })).toEqual([
+      '--super',
+    ]);
+  });
+});
+
+describe('namespaceIdMap', () => {
+  const range = (text: string): Record<string, string> => ({ 'openshift.io/sa.scc.uid-range': text });
+
+  test.each([
+    [range('1000690000/10000'), range('1000720000/10000'), [[1000690000, 1000720000]]],
+    [range('1000690000/10000'), range('1000690000/10000'), []],
+    [range('1000690000/10000'), {}, []],
+    [range('0/10000'), range('1000690000/10000'), []],
+    [range('0/0'), range('1000690000/10000'), []],
+  ])('Given %j and %j, Then the default ids are mapped: %j', (source, destination, pairs) => {
+    expect(namespaceIdMap(source, destination)).toEqual({ users: pairs, groups: pairs });
+  });
+});

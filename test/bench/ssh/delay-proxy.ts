@@ -1,0 +1,62 @@
+import { connect, createServer, type Socket } from 'node:net';
+
+interface Waiting {
+  readonly due: number;
+  readonly chunk: Buffer | null;
+}
+
+/** Passes on what comes from `from` to `to`, each byte `delayMs` later and in order. */
+function delayed(from: Socket, to: Socket, delayMs: number): void {
+  const queue: Waiting[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    timer = undefined;
+    const now = performance.now();
+    for (let next = queue[0]; next !== undefined && next.due <= now; next = queue[0]) {
+      queue.shift();
+      if (next.chunk === null) to.end();
+      else to.write(next.chunk);
+    }
+    const next = queue[0];
+    if (next !== undefined) timer = setTimeout(flush, Math.max(0, next.due - now));
+  };
+  const add = (chunk: Buffer | null) => {
+    queue.push({ due: performance.now() + delayMs, chunk });
+    timer ??= setTimeout(flush, delayMs);
+  };
+  from.on('data', add);
+  from.on('end', () => add(null));
+  from.on('error', () => to.destroy());
+  from.on('close', () => {
+    if (!from.readableEnded) to.destroy();
+  });
+}
+
+export interface DelayProxy {
+  readonly port: number;
+  readonly close: () => Promise<void>;
+}
+
+/** A long line to a port of this machine: `rttMs` there and back, no limit of bandwidth. */
+export async function startDelayProxy(targetPort: number, rttMs: number): Promise<DelayProxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    }
+    delayed(client, upstream, rttMs / 2);
+    delayed(upstream, client, rttMs / 2);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return {
+    port: address.port,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
