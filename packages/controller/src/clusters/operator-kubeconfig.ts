@@ -35,7 +35,9 @@ export async function operatorAccess(path: string): Promise<ClusterAccess> {
     ...(cluster.tlsServerName !== undefined && { tlsServerName: cluster.tlsServerName }),
     ...(certText !== undefined && keyText !== undefined && { cert: certText, key: new Secret(keyText) }),
     // Plugins renew their tokens; the library caches them until they expire.
-    ...(token !== undefined && { token: { current: async () => bearer((await current()).headers) ?? token } }),
+    ...(token !== undefined && {
+      token: { current: async () => bearer((await current()).headers) ?? token },
+    }),
   };
 }
 

@@ -39,7 +39,9 @@ export class ReplicationProgress {
 
   volume(name: string, fields: Partial<VolumeStatus>): void {
     const before: VolumeStatus = this.#volumes.get(name) ?? { name, phase: 'Pending' };
-    this.#volumes.set(name, { ...before, ...fields });
+    const { etaSeconds, ...rest } = { ...before, ...fields };
+    const ended = rest.phase === 'Succeeded' || rest.phase === 'Failed';
+    this.#volumes.set(name, ended || etaSeconds === undefined ? rest : { ...rest, etaSeconds });
   }
 
   get volumes(): readonly VolumeStatus[] {

@@ -8,6 +8,7 @@ import {
   type KubeObject,
   kubeToDrError,
   resourceName,
+  wellKnown,
 } from '@dr-syncer/kube';
 import PQueue from 'p-queue';
 
@@ -55,11 +56,12 @@ export async function syncObjects(sync: ObjectSync, signal: AbortSignal): Promis
   }
   const lists = new PQueue({ concurrency: PARALLEL_LISTS });
   const work = (await lists.addAll(types.map((type) => () => collect(sync, type, report, signal)))).flat();
+  const classes = await storageClasses(sync, work, signal);
   const ranks = [...new Set(work.map(({ desired }) => rankOf(desired.kind)))].sort((a, b) => a - b);
   const writes = new PQueue({ concurrency: PARALLEL_WRITES });
   for (const rank of ranks) {
     const batch = work.filter(({ desired }) => rankOf(desired.kind) === rank);
-    await writes.addAll(batch.map((one) => () => bring(sync, one, report, signal)));
+    await writes.addAll(batch.map((one) => () => bring(sync, one, classes, report, signal)));
     signal.throwIfAborted();
   }
   return report;
@@ -126,9 +128,35 @@ async function presentObjects(
   }
 }
 
+/** Names of the storage classes at the destination; undefined when no claim asks for one. */
+async function storageClasses(
+  { remote }: ObjectSync,
+  work: readonly Work[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
+  if (!work.some(({ desired }) => storageClassOf(desired) !== undefined)) return undefined;
+  const { items } = await remote.client.list(wellKnown.storageClasses, { signal });
+  return new Set(items.map(({ metadata }) => metadata.name));
+}
+
+/** `""` asks for a volume without a class. */
+function storageClassOf(object: KubeObject): string | undefined {
+  if (object.kind !== 'PersistentVolumeClaim') return undefined;
+  const name = (object['spec'] as { storageClassName?: string } | undefined)?.storageClassName;
+  return name === '' ? undefined : name;
+}
+
+/** Without this the claim would be there and wait for ever. */
+function checkStorageClass(desired: KubeObject, classes: ReadonlySet<string> | undefined): void {
+  const name = storageClassOf(desired);
+  if (name === undefined || classes?.has(name) === true) return;
+  throw new DrError('StorageClassNotFound', `the remote cluster has no storage class ${name}`);
+}
+
 async function bring(
   sync: ObjectSync,
   work: Work,
+  classes: ReadonlySet<string> | undefined,
   report: ResourceReport,
   signal: AbortSignal,
 ): Promise<void> {
@@ -143,6 +171,7 @@ async function bring(
   }
   try {
     checkOwner(sync, present, name);
+    checkStorageClass(desired, classes);
     await sync.remote.client.apply(type, desired, {
       fieldManager: FIELD_MANAGER,
       force: present !== undefined,

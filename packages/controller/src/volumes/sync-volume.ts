@@ -101,7 +101,8 @@ export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise
   onStatus({
     ...volumeProgress(state),
     phase: 'Succeeded',
-    lastSuccessTime: new Date().toISOString(),
+    // What the copy holds is what the source held when the transfer began.
+    lastSuccessTime: state.startedAt ?? new Date().toISOString(),
     ...vanished,
   });
 }
