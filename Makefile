@@ -1,8 +1,9 @@
 # `make demo` and `make test` need nothing else to have been done before; the rest is for work on the code.
 
 CLUSTERS := node test/dist/cluster/main.js
+SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors bench-ssh
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,3 +41,12 @@ lint: ## eslint, prettier, knip
 
 unit: ## unit tests
 	npm run --silent test:unit
+
+generate: build ## write what is generated from the schemas: manifests/crds
+	node test/dist/manifests/main.js manifests/crds
+
+test-vectors: build ## check SCC_VECTORS=FILE against the identity rules
+	@node test/dist/vectors/main.js $(SCC_VECTORS)
+
+bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line a figure
+	@node test/dist/bench/ssh/main.js

@@ -6,6 +6,8 @@
  */
 export default {
   testEnvironment: 'node',
+  // Most of the time goes into the programs that the tests start (rsync, ssh), so a worker for each core.
+  maxWorkers: '100%',
   roots: ['<rootDir>/packages'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],

@@ -32,7 +32,11 @@ export class ApiClient {
 
   /** Server-side apply: creates or brings to the given shape. */
   apply(path: string, object: object): Promise<unknown> {
-    return this.#send('PATCH', `${path}?fieldManager=dr-syncer-test-cluster&force=true`, JSON.stringify(object));
+    return this.#send(
+      'PATCH',
+      `${path}?fieldManager=dr-syncer-test-cluster&force=true`,
+      JSON.stringify(object),
+    );
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, openSync, closeSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { makeKubeconfig } from './kubeconfig.js';
 import { apiServerIdentityFlags, auditFlags } from './local/programs.js';
 import { Pki } from './pki.js';
 import { writeAtomically } from './process/files.js';
+import { readProcess } from './process/proc.js';
 import { waitFor } from './process/wait.js';
 import { readSettings } from './settings.js';
 
@@ -30,8 +31,7 @@ export interface ApiServer {
 /** Starts one on free ports of the loopback, within seconds. It ends with this process, however that ends. */
 export async function startApiServer({ name = 'api' } = {}): Promise<ApiServer> {
   const bin = await ensureKubeBinaries(readSettings(), (line) => process.stderr.write(`${line}\n`));
-  const memory = '/dev/shm'; // data that nobody keeps need not touch a disk
-  const directory = await mkdtemp(join(existsSync(memory) ? memory : tmpdir(), `dr-syncer-${name}-`));
+  const directory = await makeDirectory(name);
   const children: ChildProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(children.map(endChild));
@@ -58,7 +58,11 @@ export async function startApiServer({ name = 'api' } = {}): Promise<ApiServer> 
     ]);
     start('kube-apiserver', [
       ...[`--etcd-servers=${etcd}`, `--secure-port=${String(apiPort)}`, '--bind-address=127.0.0.1'],
-      ...['--service-cluster-ip-range=10.98.0.0/16', '--authorization-mode=Node,RBAC', '--allow-privileged=true'],
+      ...[
+        '--service-cluster-ip-range=10.98.0.0/16',
+        '--authorization-mode=Node,RBAC',
+        '--allow-privileged=true',
+      ],
       // Nobody makes the ServiceAccounts that this plugin would demand of every pod.
       '--disable-admission-plugins=ServiceAccount',
       ...apiServerIdentityFlags((file) => pki.path(file)),
@@ -79,6 +83,19 @@ export async function startApiServer({ name = 'api' } = {}): Promise<ApiServer> 
   }
 }
 
+/** In memory where that is possible: data that nobody keeps need not touch a disk. */
+async function makeDirectory(name: string): Promise<string> {
+  const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  for (const entry of await readdir(parent)) {
+    // Of a test run that was killed: its programs ended with it, its files could not.
+    const owner = /^dr-syncer-api-(\d+)-/.exec(entry)?.[1];
+    if (owner !== undefined && readProcess(Number(owner)) === undefined) {
+      await rm(join(parent, entry), { recursive: true, force: true });
+    }
+  }
+  return mkdtemp(join(parent, `dr-syncer-api-${process.pid}-${name}-`));
+}
+
 async function makePki(directory: string, name: string): Promise<Pki> {
   const pki = new Pki(directory);
   await pki.ensureAuthority(name);
@@ -90,7 +107,11 @@ async function makePki(directory: string, name: string): Promise<Pki> {
   return pki;
 }
 
-async function waitUntilReady(kubeconfig: string, children: readonly ChildProcess[], directory: string): Promise<void> {
+async function waitUntilReady(
+  kubeconfig: string,
+  children: readonly ChildProcess[],
+  directory: string,
+): Promise<void> {
   const api = new ApiClient(kubeconfig);
   try {
     await waitFor('API server', async () => {

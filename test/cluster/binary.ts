@@ -22,7 +22,10 @@ const programs = [
  * the cache by Kubernetes version and content of the module.
  * @param report gets progress lines
  */
-export async function ensureKubeBinaries(settings: Settings, report: (line: string) => void): Promise<string> {
+export async function ensureKubeBinaries(
+  settings: Settings,
+  report: (line: string) => void,
+): Promise<string> {
   const { version, key } = await moduleKey();
   const directory = join(settings.cacheDir, 'kube', `${version}-${key}`);
   const link = join(settings.cacheDir, 'bin');

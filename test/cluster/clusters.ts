@@ -27,12 +27,19 @@ export async function chooseProvider(settings: Settings): Promise<Provider> {
 }
 
 /** Has both clusters up, whichever way this machine allows. */
-export async function ensureClusters(settings: Settings, report: (line: string) => void): Promise<TestClusters> {
+export async function ensureClusters(
+  settings: Settings,
+  report: (line: string) => void,
+): Promise<TestClusters> {
   const provider = await chooseProvider(settings);
   if (provider === 'local') return ensureLocalClusters(settings, report);
   const kubectl = await findKubectl(settings, report);
   if (provider === 'kind') return upKindClusters(settings, kubectl);
-  const given = (name: string, kubeconfigPath: string | undefined, variable: string): ReturnType<typeof givenCluster> =>
+  const given = (
+    name: string,
+    kubeconfigPath: string | undefined,
+    variable: string,
+  ): ReturnType<typeof givenCluster> =>
     givenCluster({
       name,
       kubeconfigPath: kubeconfigPath ?? '',
@@ -61,6 +68,8 @@ export async function ensureLocalClusters(
 /** The machine's own kubectl, else ours, which takes minutes to build. */
 async function findKubectl(settings: Settings, report: (line: string) => void): Promise<string> {
   const directories = (settings.env['PATH'] ?? '').split(':');
-  const installed = directories.map((directory) => join(directory, 'kubectl')).find((path) => existsSync(path));
+  const installed = directories
+    .map((directory) => join(directory, 'kubectl'))
+    .find((path) => existsSync(path));
   return installed ?? join(await ensureKubeBinaries(settings, report), 'kubectl');
 }

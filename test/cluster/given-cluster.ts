@@ -24,7 +24,8 @@ export async function givenCluster(options: GivenOptions): Promise<TestCluster> 
     const { stdout } = await run(options.kubectl, [`--kubeconfig=${kubeconfigPath}`, ...args], more);
     return stdout;
   };
-  const path = '{range .items[*]}{.metadata.name} {.status.addresses[?(@.type=="InternalIP")].address}{"\\n"}{end}';
+  const path =
+    '{range .items[*]}{.metadata.name} {.status.addresses[?(@.type=="InternalIP")].address}{"\\n"}{end}';
   const lines = (await kubectl(['get', 'nodes', '-o', `jsonpath=${path}`])).trim().split('\n');
   const unable = (): never => {
     throw new Error(`nodes of ${name} can't be reached from here`);

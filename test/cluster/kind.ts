@@ -27,7 +27,10 @@ export async function upKindClusters(settings: Settings, kubectl: string): Promi
   for (const name of names) {
     if (!running.includes(name)) await run('kind', ['create', 'cluster', '--name', name, '--wait', '120s']);
   }
-  return { source: await kindCluster(settings, names[0], kubectl), remote: await kindCluster(settings, names[1], kubectl) };
+  return {
+    source: await kindCluster(settings, names[0], kubectl),
+    remote: await kindCluster(settings, names[1], kubectl),
+  };
 }
 
 export async function downKindClusters(): Promise<void> {

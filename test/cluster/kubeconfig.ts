@@ -3,7 +3,12 @@ import { stringify } from 'yaml';
 import type { Pki } from './pki.js';
 
 /** A kubeconfig with everything inline, as users hand it to a RemoteCluster. */
-export async function makeKubeconfig(pki: Pki, cluster: string, server: string, user: string): Promise<string> {
+export async function makeKubeconfig(
+  pki: Pki,
+  cluster: string,
+  server: string,
+  user: string,
+): Promise<string> {
   const data = async (file: string): Promise<string> => (await readFile(pki.path(file))).toString('base64');
   return stringify({
     apiVersion: 'v1',

@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     },
   });
   const settings = withNodeCounts(readSettings(), values['source-nodes'], values['remote-nodes']);
-  switch (positionals[0]) {
+  switch (positionals[0] ?? '') {
     case 'up':
       await ensureClusters(settings, report);
       return;
@@ -61,7 +61,11 @@ async function main(): Promise<void> {
   }
 }
 
-function withNodeCounts(settings: Settings, source: string | undefined, remote: string | undefined): Settings {
+function withNodeCounts(
+  settings: Settings,
+  source: string | undefined,
+  remote: string | undefined,
+): Settings {
   const given = { ...settings.env };
   if (source !== undefined) given['DR_SYNCER_SOURCE_NODES'] = source;
   if (remote !== undefined) given['DR_SYNCER_REMOTE_NODES'] = remote;
@@ -71,7 +75,8 @@ function withNodeCounts(settings: Settings, source: string | undefined, remote: 
 async function down(settings: Settings): Promise<void> {
   const provider = await chooseProvider(settings);
   if (provider === 'kind') return downKindClusters();
-  if (provider === 'given') report('the clusters of SOURCE_KUBECONFIG and REMOTE_KUBECONFIG are left as they are');
+  if (provider === 'given')
+    report('the clusters of SOURCE_KUBECONFIG and REMOTE_KUBECONFIG are left as they are');
   await downLocalClusters(settings, report);
 }
 

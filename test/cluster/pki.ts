@@ -47,7 +47,15 @@ export class Pki {
     }
     if (!existsSync(this.path('sa.pub'))) {
       const key = this.path('sa.key');
-      await run('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', key]);
+      await run('openssl', [
+        'genpkey',
+        '-algorithm',
+        'EC',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-out',
+        key,
+      ]);
       const { stdout } = await run('openssl', ['pkey', '-in', key, '-pubout']);
       await writeFile(this.path('sa.pub'), stdout);
     }
@@ -72,7 +80,12 @@ export class Pki {
   }
 
   /** The certificate appears last and at once, so a run killed in between leaves none that has no key. */
-  async #certificate(name: string, subject: string, extensions: string[], signer: string[] = []): Promise<void> {
+  async #certificate(
+    name: string,
+    subject: string,
+    extensions: string[],
+    signer: string[] = [],
+  ): Promise<void> {
     const fresh = this.path(`.${name}.crt`);
     await run('openssl', [
       ...['req', '-x509', '-config', this.path('openssl.cnf'), '-newkey', 'ec', '-noenc', '-days', '3650'],

@@ -9,11 +9,14 @@ export function statusTable(clusters: readonly LocalCluster[]): string {
       const expected = [...(index === 0 ? controlPlanePrograms : []), ...nodePrograms];
       const missing = expected.filter((name) => node.program(name) === undefined);
       const init = node.init();
-      const state = init === undefined ? 'down' : missing.length === 0 ? 'running' : `lacks ${missing.join(', ')}`;
+      const state =
+        init === undefined ? 'down' : missing.length === 0 ? 'running' : `lacks ${missing.join(', ')}`;
       return [node.plan.name, node.plan.address, String(init?.pid ?? '-'), state, cluster.kubeconfigPath];
     }),
   );
   const table = [['NODE', 'ADDRESS', 'PID', 'STATE', 'KUBECONFIG'], ...rows];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n');
+  return table
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+    .join('\n');
 }

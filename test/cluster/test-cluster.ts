@@ -44,7 +44,10 @@ export interface LocalTestCluster extends TestCluster {
   /** Starts a killed node again, and waits until it is ready. */
   startNode(node?: string): Promise<void>;
   /** More volumes for a test. @param size nominal @returns their names */
-  addVolumes(count: number, options?: { node?: string; size?: string; limitBytes?: number }): Promise<string[]>;
+  addVolumes(
+    count: number,
+    options?: { node?: string; size?: string; limitBytes?: number },
+  ): Promise<string[]>;
 }
 
 export type ComponentName =

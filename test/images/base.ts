@@ -12,7 +12,8 @@ const npmVersion = '11.21.2';
 export async function baseImageName(): Promise<string> {
   const dockerfile = await readFile(join(repositoryRoot(), 'packages/agent/Dockerfile'), 'utf8');
   const name = /^FROM (docker\.io\/library\/node:\S+)/m.exec(dockerfile)?.[1];
-  if (name === undefined) throw new Error('packages/agent/Dockerfile does not start from docker.io/library/node');
+  if (name === undefined)
+    throw new Error('packages/agent/Dockerfile does not start from docker.io/library/node');
   return name;
 }
 
@@ -55,7 +56,14 @@ async function makeBaseImage(settings: Settings, buildah: Buildah, image: string
     const archive = join(work, 'debian.tar');
     const slim = ['--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*'];
     const packages = '--include=ca-certificates';
-    await run('mmdebstrap', ['--variant=minbase', packages, ...slim, ...(await aptOptions()), suite, archive]);
+    await run('mmdebstrap', [
+      '--variant=minbase',
+      packages,
+      ...slim,
+      ...(await aptOptions()),
+      suite,
+      archive,
+    ]);
     await unpackNpmPackage(`node-linux-${process.arch}@${version}`, join(work, 'node'));
     await unpackNpmPackage(`npm@${npmVersion}`, join(work, 'npm'));
     await assemble(buildah, image, version, work);
@@ -74,7 +82,14 @@ async function unpackNpmPackage(name: string, directory: string): Promise<void> 
   await mkdir(directory, { recursive: true });
   const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', directory, name]);
   const file = stdout.trim().split('\n').at(-1) ?? '';
-  await run('tar', ['--extract', '--file', join(directory, file), '--directory', directory, '--no-same-owner']);
+  await run('tar', [
+    '--extract',
+    '--file',
+    join(directory, file),
+    '--directory',
+    directory,
+    '--no-same-owner',
+  ]);
 }
 
 /** The parts of the official image that our Dockerfiles use: node and npm in /usr/local, user `node` with uid 1000. */
@@ -85,7 +100,13 @@ async function assemble(buildah: Buildah, image: string, version: string, work: 
     const node = join(work, 'node/package');
     await buildah.run(['add', '--quiet', container, join(node, 'bin'), '/usr/local/bin']);
     await buildah.run(['add', '--quiet', container, join(node, 'include'), '/usr/local/include']);
-    await buildah.run(['add', '--quiet', container, join(work, 'npm/package'), '/usr/local/lib/node_modules/npm']);
+    await buildah.run([
+      'add',
+      '--quiet',
+      container,
+      join(work, 'npm/package'),
+      '/usr/local/lib/node_modules/npm',
+    ]);
     await buildah.run(['run', container, '--', 'sh', '-euc', finishScript]);
     const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
     const config = ['--env', `PATH=${path}`, '--env', `NODE_VERSION=${version}`, '--cmd', '["node"]'];

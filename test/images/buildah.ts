@@ -44,7 +44,9 @@ export async function hostPackageConfig(settings: Settings): Promise<string[]> {
   };
 
   const { stdout } = await run('apt-config', ['dump']).catch(() => ({ stdout: '' }));
-  const acquire = stdout.split('\n').filter((line) => line.startsWith('Acquire::') && !line.includes('IndexTargets'));
+  const acquire = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('Acquire::') && !line.includes('IndexTargets'));
   await writeFile(join(directory, 'apt.conf'), `${acquire.join('\n')}\n`);
   mount(join(directory, 'apt.conf'), '/etc/apt/apt.conf.d/99host');
   if ((await readFile('/etc/os-release', 'utf8').catch(() => '')).includes('VERSION_CODENAME=bookworm')) {

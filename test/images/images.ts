@@ -43,7 +43,11 @@ export async function ensureImages(
   });
 }
 
-async function ensureImage(settings: Settings, role: ImageRole, report: (line: string) => void): Promise<BuiltImage> {
+async function ensureImage(
+  settings: Settings,
+  role: ImageRole,
+  report: (line: string) => void,
+): Promise<BuiltImage> {
   const key = await contentKey(role);
   const layout = new ImageLayout(join(settings.cacheDir, 'images/oci'));
   const image: BuiltImage = {
@@ -65,7 +69,13 @@ async function ensureImage(settings: Settings, role: ImageRole, report: (line: s
   }
   // Uncompressed: the layers go no further than to containerd on this machine. The layout's index, which makes the
   // image visible, is written last.
-  await buildah.run(['push', '--quiet', '--disable-compression', image.name, `oci:${layout.directory}:${image.exactName}`]);
+  await buildah.run([
+    'push',
+    '--quiet',
+    '--disable-compression',
+    image.name,
+    `oci:${layout.directory}:${image.exactName}`,
+  ]);
   await layout.keepOnly(repositories[role], image.exactName);
   report(`built ${image.exactName} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   return image;
@@ -88,7 +98,14 @@ async function buildFromDockerfile(
   const root = repositoryRoot();
   await ensureBaseImage(settings, buildah, report);
   const file = role === 'demo' ? 'test/images/demo/Dockerfile' : `packages/${role}/Dockerfile`;
-  const how = ['build', '--layers', '--pull-never', '--network', 'host', ...(await hostPackageConfig(settings))];
+  const how = [
+    'build',
+    '--layers',
+    '--pull-never',
+    '--network',
+    'host',
+    ...(await hostPackageConfig(settings)),
+  ];
   const what = ['--file', join(root, file), '--tag', image.name, '--tag', image.exactName, root];
   await buildah.run([...how, ...what]).catch((error: unknown) => {
     // Compilers and package managers say on either stream what is wrong.

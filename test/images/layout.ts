@@ -37,7 +37,9 @@ export class ImageLayout {
       await writeFile(join(work, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [named] }));
       await writeFile(join(work, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
       // The manifest is always sent: an import reads it first.
-      const sent = (await this.blobs(name)).filter((digest) => digest === manifest.digest || !present.has(digest));
+      const sent = (await this.blobs(name)).filter(
+        (digest) => digest === manifest.digest || !present.has(digest),
+      );
       const paths = [...new Set(sent)].map((digest) => `blobs/${digest.replace(':', '/')}`);
       const archive = ['--create', '--file', file, '--directory', work, 'index.json', 'oci-layout'];
       await run('tar', [...archive, '--directory', this.directory, ...paths]);
@@ -52,7 +54,10 @@ export class ImageLayout {
       const own = annotations?.[refName] ?? '';
       return own === name || !own.startsWith(`${repository}:`);
     });
-    await writeAtomically(join(this.directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: kept }));
+    await writeAtomically(
+      join(this.directory, 'index.json'),
+      JSON.stringify({ schemaVersion: 2, manifests: kept }),
+    );
     const names = kept.map(({ annotations }) => annotations?.[refName] ?? '');
     const needed = new Set((await Promise.all(names.map((each) => this.blobs(each)))).flat());
     const directory = join(this.directory, 'blobs/sha256');
@@ -68,7 +73,9 @@ export class ImageLayout {
   }
 
   async #manifests(): Promise<readonly Descriptor[]> {
-    const index = await this.#json<{ manifests: Descriptor[] }>(join(this.directory, 'index.json')).catch(() => undefined);
+    const index = await this.#json<{ manifests: Descriptor[] }>(join(this.directory, 'index.json')).catch(
+      () => undefined,
+    );
     return index?.manifests ?? [];
   }
 

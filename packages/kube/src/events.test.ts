@@ -45,7 +45,7 @@ afterEach(async () => {
   await recorder.close();
   await client.close();
   await server.close();
-});
+}, 10_000);
 
 describe('Given a recorder', () => {
   test('When an event comes once, Then it is written once, without a series', async () => {

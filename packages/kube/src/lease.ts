@@ -7,6 +7,9 @@ import { isAlreadyExists, isConflict, kubeToDrError } from './kube-error.js';
 import { heldBy, isFree, type Lease, observe, type Observation, released } from './lease-record.js';
 import { wellKnown } from './well-known.js';
 
+/** Against our own renewal that is still on its way; there is one at most. */
+const RELEASE_ATTEMPTS = 3;
+
 export interface LeaseOptions {
   readonly client: KubeClient;
   readonly namespace: string;
@@ -105,20 +108,25 @@ class Elector {
   /** Best effort: if it fails, the others wait for the lease to run out. Nothing is done when it is not ours. */
   async release(): Promise<void> {
     if (this.#lost !== undefined) return;
-    const { client, namespace, name, identity } = this.#options;
-    const call = { timeoutMs: this.#retryMs };
-    try {
-      // The last renewal may have been cut off after the server took it, so what we know may be out of date.
-      const lease = await client.find<Lease>({ resource: wellKnown.leases, namespace, name }, call);
-      if (lease?.spec?.holderIdentity !== identity) return;
-      await client.replace<Lease>(
-        wellKnown.leases,
-        { ...lease, spec: released(lease.spec, new Date()) },
-        call,
-      );
-    } catch (err) {
-      this.#report(err);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#giveBack();
+        return;
+      } catch (err) {
+        if (isConflict(err) && attempt < RELEASE_ATTEMPTS) continue;
+        this.#report(err);
+        return;
+      }
     }
+  }
+
+  /** Reads first: the last renewal was cut off on our side, and the server may have taken it, or be about to. */
+  async #giveBack(): Promise<void> {
+    const { client, namespace, name, identity } = this.#options;
+    const call = { timeoutMs: this.#deadlineMs / 2 };
+    const lease = await client.find<Lease>({ resource: wellKnown.leases, namespace, name }, call);
+    if (lease?.spec?.holderIdentity !== identity) return;
+    await client.replace<Lease>(wellKnown.leases, { ...lease, spec: released(lease.spec, new Date()) }, call);
   }
 
   /**

@@ -108,7 +108,9 @@ export class LocalCluster {
         await waitFor(what, () => isReady(api, node.plan, kubeletsSince.get(node.plan.name) ?? 0));
       }
       // Pods are refused until the controller manager has made it.
-      await waitFor('the default ServiceAccount', () => api.get('/api/v1/namespaces/default/serviceaccounts/default'));
+      await waitFor('the default ServiceAccount', () =>
+        api.get('/api/v1/namespaces/default/serviceaccounts/default'),
+      );
     });
   }
 
@@ -137,7 +139,11 @@ export class LocalCluster {
       this.#pki.ensure({ name: 'admin', commonName: 'admin', organization: 'system:masters' }),
       // Not `admin`: what the tooling does is of no interest in the audit log.
       this.#pki.ensure({ name: 'tooling', commonName: toolingUser, organization: 'system:masters' }),
-      this.#pki.ensure({ name: 'kubelet-client', commonName: 'kube-apiserver', organization: 'system:masters' }),
+      this.#pki.ensure({
+        name: 'kubelet-client',
+        commonName: 'kube-apiserver',
+        organization: 'system:masters',
+      }),
       ...['kube-controller-manager', 'kube-scheduler', 'kube-proxy'].map((name) =>
         this.#pki.ensure({ name, commonName: `system:${name}` }),
       ),
@@ -163,7 +169,10 @@ export class LocalCluster {
 
   async #writeKubeconfig(user: string, path: string): Promise<void> {
     if (existsSync(path)) return;
-    await writeAtomically(path, await makeKubeconfig(this.#pki, this.plan.name, apiServerUrl(this.plan), user));
+    await writeAtomically(
+      path,
+      await makeKubeconfig(this.#pki, this.plan.name, apiServerUrl(this.plan), user),
+    );
   }
 }
 

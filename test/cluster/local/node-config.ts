@@ -12,7 +12,10 @@ export const pauseImage = 'registry.k8s.io/pause:3.10';
 export async function writeNodeConfig(cluster: ClusterPlan, node: NodePlan, pkiDir: string): Promise<void> {
   const at = (...segments: string[]): string => join(node.directory, 'etc', ...segments);
   await mkdir(at('cni'), { recursive: true });
-  await writeIfChanged(at('resolv.conf'), '# no cluster DNS: names fail at once instead of after a timeout\n');
+  await writeIfChanged(
+    at('resolv.conf'),
+    '# no cluster DNS: names fail at once instead of after a timeout\n',
+  );
   await writeIfChanged(at('cni', '10-pods.conflist'), JSON.stringify(cniConfig(node)));
   await writeIfChanged(at('containerd.toml'), containerdConfig(node, await snapshotter(node.directory)));
   await writeIfChanged(at('kubelet.yaml'), stringify(kubeletConfig(node, pkiDir)));

@@ -42,7 +42,8 @@ export class LocalNode {
     const { directory, name } = this.plan;
     await rm(join(directory, 'prepared'), { force: true });
     await this.#forgetFormerLife();
-    for (const path of ['root/etc', 'log', 'volumes']) await mkdir(join(directory, path), { recursive: true });
+    for (const path of ['root/etc', 'log', 'volumes'])
+      await mkdir(join(directory, path), { recursive: true });
     await writeFile(join(directory, 'root/etc/hosts'), `127.0.0.1 localhost\n${this.plan.address} ${name}\n`);
     this.#spawn('init', 'unshare', [
       ...['--mount', '--net', '--uts', '--pid', '--fork', '--'],

@@ -23,7 +23,12 @@ export function ensureRecycler(stateDir: string): void {
   const main = join(repositoryRoot(), 'test/dist/cluster/main.js');
   if (!existsSync(main)) throw new Error('test/dist/cluster/main.js is missing: run `make build`');
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DR_SYNCER_CLUSTERS_DIR: stateDir };
-  spawn(process.execPath, [main, 'recycle', stateDir], { detached: true, stdio: 'ignore', cwd: '/', env }).unref();
+  spawn(process.execPath, [main, 'recycle', stateDir], {
+    detached: true,
+    stdio: 'ignore',
+    cwd: '/',
+    env,
+  }).unref();
 }
 
 export async function endRecycler(stateDir: string): Promise<void> {

@@ -45,7 +45,9 @@ export async function recycleVolumes(api: ApiClient, plan: ClusterPlan): Promise
   }
   for (const node of plan.nodes) {
     const free = volumes
-      .filter(({ metadata, spec }) => metadata.labels?.[nodeLabel] === node.name && spec.claimRef === undefined)
+      .filter(
+        ({ metadata, spec }) => metadata.labels?.[nodeLabel] === node.name && spec.claimRef === undefined,
+      )
       .map(({ spec }) => spec.capacity.storage);
     for (const size of missing(free)) await addVolume(api, plan, node, size);
   }

@@ -35,6 +35,9 @@ export interface ChannelInternals {
   readonly outgoing: Flow;
   readonly _client: { readonly _protocol: ProtocolInternals };
   push(chunk: Buffer | null): boolean;
+  _read: () => void;
+  /** `push` has said to wait; read by `_read` only. */
+  readonly _waitChanDrain: boolean;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -54,6 +57,7 @@ function isFlow(value: unknown): value is Flow {
 /** The channel's private side, or undefined when this ssh2 is built differently. */
 export function channelInternals(channel: unknown): ChannelInternals | undefined {
   if (!isObject(channel) || !isFlow(channel['incoming']) || !isFlow(channel['outgoing'])) return undefined;
+  if (typeof channel['_waitChanDrain'] !== 'boolean') return undefined;
   const client = channel['_client'];
   if (!isObject(client)) return undefined;
   const protocol = client['_protocol'];

@@ -14,7 +14,7 @@ import { groupAlive, PULL, type ScriptServer, startScriptServer } from './testin
 import { makeWorkbench, rsh, sshOptions, startServer, type Workbench } from './testing/fixture.js';
 import { eventually, run } from './testing/process.js';
 import { announce, closed, exec, internalsOf, login, rawConnect } from './testing/raw-client.js';
-import { ReceiveWindow, SSH2_WINDOW, WindowBudget } from './window.js';
+import { ReceiveWindow, SMALLEST_WINDOW, SSH2_WINDOW, WindowBudget } from './window.js';
 
 // Real clients and servers, which a busy machine slows down.
 jest.setTimeout(30_000);
@@ -304,10 +304,16 @@ describe('Given the window of a session', () => {
   test.each([
     ['another kind of stream', {}],
     ['no window', { incoming: { id: 0, packetSize: 1, state: 'open' } }],
-    ['no protocol', { incoming: flow(), outgoing: flow(), _client: {} }],
+    ['no protocol', { incoming: flow(), outgoing: flow(), _waitChanDrain: false, _client: {} }],
+    ['no back-pressure of its own', { incoming: flow(), outgoing: flow(), _client: { _protocol: {} } }],
     [
       'a protocol without the method',
-      { incoming: flow(), outgoing: flow(), _client: { _protocol: { _kexinit: undefined } } },
+      {
+        incoming: flow(),
+        outgoing: flow(),
+        _waitChanDrain: false,
+        _client: { _protocol: { _kexinit: undefined } },
+      },
     ],
   ])('When ssh2 is built differently (%s), then the window stays as it is', (_name, shape) => {
     const stream = Object.assign(new Readable({ read: () => undefined }), shape);
@@ -328,6 +334,7 @@ describe('Given the window of a session', () => {
     const stream = Object.assign(new Readable({ read: () => undefined, highWaterMark: 64 * MiB }), {
       incoming,
       outgoing: flow(),
+      _waitChanDrain: false,
       _client: { _protocol: protocol },
     });
     const window = new ReceiveWindow(stream, 16 * MiB, budget, () => clock.now);
@@ -402,8 +409,12 @@ describe('Given the window of a session', () => {
       arrive(incoming.window);
       take(Math.min(MiB / 2, stream.readableLength));
     }
-    expect(window.size).toBe(SSH2_WINDOW);
+    expect(window.size).toBe(SMALLEST_WINDOW);
     expect(budget.take(14 * MiB)).toBe(true);
+    budget.giveBack(14 * MiB);
+    take(stream.readableLength);
+    line(200 * MiB, 50, 1000 * 1000);
+    expect(window.size).toBe(16 * MiB);
   });
 
   test('When the budget of all windows is used up, then the others stay with 2 MiB', () => {

@@ -5,6 +5,8 @@ import { type ChannelInternals, channelInternals } from './ssh2-internals.js';
 /** lib/Channel.js MAX_WINDOW: what ssh2 opens every channel with and tops up to. */
 export const SSH2_WINDOW = 2 * 1024 * 1024;
 
+/** As far as the window of a slow consumer goes down. */
+export const SMALLEST_WINDOW = 256 * 1024;
 /** Two packets: as good as nothing. */
 const PACKET_ROOM = 64 * 1024;
 /** A window of twice the size has to bring this much more; a long line brings nearly twice as much. */
@@ -33,14 +35,16 @@ export class WindowBudget {
 }
 
 /**
- * The receive window of a session's channel. ssh2 keeps 2 MiB in flight, which is 20 MB/s over 50 ms where OpenSSH's
- * server does 37; 16 MiB give 170 (512 MiB through a delay proxy).
+ * The receive window of a session's channel, kept here instead of by ssh2. ssh2 has 2 MiB in flight, which is 20 MB/s
+ * over 50 ms where OpenSSH's server does 37; 16 MiB give 170 (512 MiB through a delay proxy). On a short line even
+ * 2 MiB only wait in memory, where V8 takes them for long-lived: with eight streams the process has 190 MiB, with
+ * windows of 256 KiB 130.
  *
  * It begins with ssh2's 2 MiB and climbs: doubled, up to `max` and to what the budget has left, it stays so only if
  * data then comes markedly faster, as it does over a long line, where a window's worth comes each round trip. Otherwise
  * the window was not the limit and would only be memory. If something waits to be read all the time, the consumer is
- * the limit, and it is halved. At any time what the peer may still send plus what waits to be read is at most
- * the size (or ssh2's 2 MiB), so a consumer that stopped costs that much memory and no more.
+ * the limit, and it is halved. At any time what the peer may still send plus what waits to be read is at most the size
+ * (or what had been allowed before it shrank), so a consumer that stopped costs that much memory and no more.
  *
  * With an ssh2 that is built differently nothing is changed.
  */
@@ -73,6 +77,7 @@ export class ReceiveWindow {
     this.#internals = channelInternals(channel);
     this.#max = max;
     this.#budget = budget;
+    if (this.#internals !== undefined) stopTopUpsOfSsh2(this.#internals);
   }
 
   get size(): number {
@@ -90,7 +95,7 @@ export class ReceiveWindow {
 
   /** Gives back its share of the budget. */
   close(): void {
-    this.#budget.giveBack(this.#size - SSH2_WINDOW);
+    if (this.#size > SSH2_WINDOW) this.#budget.giveBack(this.#size - SSH2_WINDOW);
     this.#size = SSH2_WINDOW;
   }
 
@@ -99,7 +104,7 @@ export class ReceiveWindow {
     const rate = this.#taken / Math.max(now - this.#since, 0.001);
     if (this.#leastWaiting > this.#size / 4) this.#shrink();
     else if (this.#trial !== undefined) this.#judge(this.#trial, rate);
-    else if (this.#hold > 0) this.#hold -= 1;
+    else if (this.#hold > 0 && this.#size >= SSH2_WINDOW) this.#hold -= 1;
     else if (this.#leastWaiting < PACKET_ROOM) this.#grow(rate);
     this.#since = now;
     this.#taken = 0;
@@ -107,6 +112,10 @@ export class ReceiveWindow {
   }
 
   #grow(rate: number): void {
+    if (this.#size < SSH2_WINDOW) {
+      this.#size *= 2;
+      return;
+    }
     if (this.#size * 2 > this.#max || !this.#budget.take(this.#size)) return;
     this.#size *= 2;
     // The peer knows of it only a round trip later.
@@ -125,9 +134,9 @@ export class ReceiveWindow {
   #shrink(): void {
     this.#trial = undefined;
     this.#hold = HOLD;
-    if (this.#size === SSH2_WINDOW) return;
+    if (this.#size === SMALLEST_WINDOW) return;
     this.#size /= 2;
-    this.#budget.giveBack(this.#size);
+    if (this.#size >= SSH2_WINDOW) this.#budget.giveBack(this.#size);
   }
 
   #topUp({ incoming, outgoing, _client }: ChannelInternals): void {
@@ -136,6 +145,19 @@ export class ReceiveWindow {
     incoming.window += missing;
     _client._protocol.channelWindowAdjust(outgoing.id, missing);
   }
+}
+
+/**
+ * ssh2 tops a window up to 2 MiB of its own accord in two places (server.js CHANNEL_DATA, unless `push` said to wait,
+ * and Channel.js `_read`, which has no other purpose).
+ */
+function stopTopUpsOfSsh2(internals: ChannelInternals): void {
+  const push = internals.push.bind(internals);
+  internals.push = (chunk) => {
+    push(chunk);
+    return false;
+  };
+  internals._read = () => undefined;
 }
 
 /**
