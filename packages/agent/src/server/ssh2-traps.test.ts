@@ -405,9 +405,9 @@ describe('Given the window of a session', () => {
     line(80 * MiB, 50, 1000 * 1000);
     expect(window.size).toBe(16 * MiB);
     expect(budget.take(1)).toBe(false);
-    for (let i = 0; i < 400; i += 1) {
+    for (let i = 0; i < 3000; i += 1) {
       arrive(incoming.window);
-      take(Math.min(MiB / 2, stream.readableLength));
+      take(Math.min(MiB / 16, stream.readableLength));
     }
     expect(window.size).toBe(SMALLEST_WINDOW);
     expect(budget.take(14 * MiB)).toBe(true);

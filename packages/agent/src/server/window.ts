@@ -42,8 +42,8 @@ export class WindowBudget {
  *
  * It begins with ssh2's 2 MiB and climbs: doubled, up to `max` and to what the budget has left, it stays so only if
  * data then comes markedly faster, as it does over a long line, where a window's worth comes each round trip. Otherwise
- * the window was not the limit and would only be memory. If something waits to be read all the time, the consumer is
- * the limit, and it is halved. At any time what the peer may still send plus what waits to be read is at most the size
+ * the window was not the limit and would only be memory. If a quarter of it waits to be read on average, the
+ * consumer is the limit, and it is halved. At any time what the peer may still send plus what waits to be read is at most the size
  * (or what had been allowed before it shrank), so a consumer that stopped costs that much memory and no more.
  *
  * With an ssh2 that is built differently nothing is changed.
@@ -55,10 +55,12 @@ export class ReceiveWindow {
   readonly #budget: WindowBudget;
   #size = SSH2_WINDOW;
   readonly #now: () => number;
-  /** Since the size was looked at last: when that was, bytes taken, and the least that waited. */
+  /** Since the size was looked at last: when that was, bytes and chunks taken, and what waited at those moments. */
   #since: number;
   #taken = 0;
+  #chunks = 0;
   #leastWaiting = Infinity;
+  #sumWaiting = 0;
   /** After growing: bytes a millisecond before it, and whether the window's worth under way still is to settle. */
   #trial: { readonly rate: number; settle: boolean } | undefined;
   /** Windows' worth before growing is tried again. */
@@ -88,7 +90,10 @@ export class ReceiveWindow {
   took(bytes: number): void {
     if (this.#internals === undefined) return;
     this.#taken += bytes;
-    this.#leastWaiting = Math.min(this.#leastWaiting, this.#channel.readableLength);
+    this.#chunks += 1;
+    const waiting = this.#channel.readableLength;
+    this.#leastWaiting = Math.min(this.#leastWaiting, waiting);
+    this.#sumWaiting += waiting;
     if (this.#taken >= this.#size) this.#resize();
     this.#topUp(this.#internals);
   }
@@ -102,13 +107,15 @@ export class ReceiveWindow {
   #resize(): void {
     const now = this.#now();
     const rate = this.#taken / Math.max(now - this.#since, 0.001);
-    if (this.#leastWaiting > this.#size / 4) this.#shrink();
+    if (this.#sumWaiting / this.#chunks > this.#size / 4) this.#shrink();
     else if (this.#trial !== undefined) this.#judge(this.#trial, rate);
     else if (this.#hold > 0 && this.#size >= SSH2_WINDOW) this.#hold -= 1;
     else if (this.#leastWaiting < PACKET_ROOM) this.#grow(rate);
     this.#since = now;
     this.#taken = 0;
+    this.#chunks = 0;
     this.#leastWaiting = Infinity;
+    this.#sumWaiting = 0;
   }
 
   #grow(rate: number): void {

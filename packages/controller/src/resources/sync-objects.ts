@@ -8,6 +8,7 @@ import {
   type KubeObject,
   kubeToDrError,
   resourceName,
+  unsafeIntegers,
   wellKnown,
 } from '@dr-syncer/kube';
 import PQueue from 'p-queue';
@@ -153,6 +154,13 @@ function checkStorageClass(desired: KubeObject, classes: ReadonlySet<string> | u
   throw new DrError('StorageClassNotFound', `the remote cluster has no storage class ${name}`);
 }
 
+/** JavaScript would write another number than the one it read. */
+function checkNumbers(desired: KubeObject): void {
+  const [first] = unsafeIntegers(desired);
+  if (first === undefined) return;
+  throw new DrError('ObjectRejected', `${first} is an integer beyond 2^53, which can't be copied exactly`);
+}
+
 async function bring(
   sync: ObjectSync,
   work: Work,
@@ -172,6 +180,7 @@ async function bring(
   try {
     checkOwner(sync, present, name);
     checkStorageClass(desired, classes);
+    checkNumbers(desired);
     await sync.remote.client.apply(type, desired, {
       fieldManager: FIELD_MANAGER,
       force: present !== undefined,
