@@ -13,7 +13,7 @@ needed=(
 needed_for_clusters=(
   containerd:containerd ctr:containerd runc:runc /usr/lib/cni/bridge:containernetworking-plugins
   iptables:iptables conntrack:conntrack ip:iproute2 nsenter:util-linux mkfs.ext4:e2fsprogs
-  buildah:buildah mmdebstrap:mmdebstrap
+  buildah:buildah mmdebstrap:mmdebstrap /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
 )
 
 if [ -z "${SOURCE_KUBECONFIG:-}" ]; then needed+=("${needed_for_clusters[@]}"); fi

@@ -10,7 +10,12 @@ describe('an API server alone', () => {
     const [one, two] = servers;
     const [clientOne, clientTwo] = [new ApiClient(one.kubeconfig), new ApiClient(two.kubeconfig)];
     try {
-      const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { word: 'tiger' } };
+      const secret = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 's' },
+        stringData: { word: 'tiger' },
+      };
       await clientOne.apply('/api/v1/namespaces/default/secrets/s', secret);
       const elsewhere = clientTwo.get('/api/v1/namespaces/default/secrets/s');
       await expect(elsewhere).rejects.toBeInstanceOf(ApiError);

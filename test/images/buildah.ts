@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { run, type RunResult } from '../cluster/process/run.js';
 import type { Settings } from '../cluster/settings.js';
 
+/** Roughly a dozen builds of each image. */
+const keptLayers = 300;
+
 /**
  * buildah with a storage of our own in the cache, without a daemon. `chroot` isolation and the host's network
  * work also where containers can't be nested.
@@ -21,6 +24,16 @@ export class Buildah {
   run(args: readonly string[], onStderrLine?: (line: string) => void): Promise<RunResult> {
     const options = onStderrLine === undefined ? {} : { onStderrLine };
     return run('buildah', [...this.#global, ...args], { env: this.#env, ...options });
+  }
+
+  /**
+   * Removes what interrupted and failed builds left, and now and then the layers kept for later builds: they would
+   * fill the disk in the end. Only while no build runs.
+   */
+  async tidy(): Promise<void> {
+    await this.run(['rm', '--all']);
+    const { stdout } = await this.run(['images', '--all', '--quiet']);
+    if (stdout.trim().split('\n').length > keptLayers) await this.run(['rmi', '--prune', '--force']);
   }
 
   has(image: string): Promise<boolean> {

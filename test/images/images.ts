@@ -60,6 +60,7 @@ async function ensureImage(
   const started = Date.now();
   report(`building ${image.name} ...`);
   const buildah = new Buildah(settings);
+  await buildah.tidy();
   if (role === 'pause') await buildPause(settings, buildah, image, report);
   else await buildFromDockerfile(settings, buildah, role, image, report);
   if ((await contentKey(role)) !== key) {

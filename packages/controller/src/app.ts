@@ -126,7 +126,8 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     },
   });
   const replicationReconciler = new ReplicationReconciler({
-    ...{ source, store: replicationMirror.store, remotes, runs, events, logger },
+    ...{ source, store: replicationMirror.store, clusters: clusterMirror.store },
+    ...{ remotes, runs, events, logger },
   });
 
   clusterMirror.start(signal);

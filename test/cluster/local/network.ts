@@ -42,11 +42,19 @@ export async function ensureNodeNetwork(node: LocalNode): Promise<void> {
     await settle('ip', ['link', 'delete', hostInterface]); // half of a pair of an interrupted run
     const peer = ['peer', 'name', 'eth0', 'netns', String(init.pid)];
     await run('ip', ['link', 'add', hostInterface, 'type', 'veth', ...peer]);
+    // A restarted node keeps its address: what others know of it by ARP would be wrong for up to a minute.
+    await node.exec(['ip', 'link', 'set', 'eth0', 'address', macAddress(address)]);
   }
   await run('ip', ['link', 'set', hostInterface, 'master', bridge.name, 'up']);
   await node.exec(['ip', 'address', 'replace', `${address}/${bridge.prefix}`, 'dev', 'eth0']);
   await node.exec(['ip', 'link', 'set', 'eth0', 'up']);
   await node.exec(['ip', 'route', 'replace', 'default', 'via', bridge.address]);
+}
+
+/** A locally administered unicast address made of an IPv4 address. */
+function macAddress(address: string): string {
+  const octets = address.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'));
+  return ['0a', '58', ...octets].join(':');
 }
 
 /** Pods of the same cluster see each other's addresses; whoever else they talk to sees their node's. */

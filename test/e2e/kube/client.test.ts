@@ -97,10 +97,10 @@ describe('Given a real API server', () => {
     ];
     for (const attempt of attempts) {
       for (const call of [
-        client.create(wellKnown.secrets, attempt),
-        client.apply(wellKnown.secrets, attempt, { fieldManager: 'x' }),
+        () => client.create(wellKnown.secrets, attempt),
+        () => client.apply(wellKnown.secrets, attempt, { fieldManager: 'x' }),
       ]) {
-        const err = await errorOf(call);
+        const err = await errorOf(call());
         expect(JSON.stringify([err.message, err.details])).not.toMatch(/hunter2|12345678/);
         expect(kubeToDrError(err).code).toBe('ObjectRejected');
       }

@@ -207,7 +207,9 @@ asRoot('Given a tree of everything and a receiving identity', () => {
     const differences = compare(snapshot(bench.source), snapshot(bench.destination));
     // Errors of the receiver reach nobody but its own standard error and exit code.
     expect(ended).toMatchObject({ sender: { code: 0, stderr: '' }, receiver: { code } });
-    expect(differences.map(({ name, aspect }) => `${name} ${aspect}`)).toEqual(expect.arrayContaining([...lost]));
+    expect(differences.map(({ name, aspect }) => `${name} ${aspect}`)).toEqual(
+      expect.arrayContaining([...lost]),
+    );
   });
 
   test('When labels and foreign attributes of the destination differ, Then they stay, and user attributes follow', async () => {

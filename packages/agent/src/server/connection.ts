@@ -20,6 +20,7 @@ import { Login } from './login.js';
 import type { SshMetrics } from './metrics.js';
 import type { ReceiverBackend } from './receiver.js';
 import { Refused, type ServerRefusalCode } from './refusals.js';
+import { RoundTrip } from './round-trip.js';
 import { RsyncSession, type SessionEnd } from './rsync-session.js';
 import { isExchangingKeys } from './ssh2-internals.js';
 import { guardReceiveWindow, type WindowBudget } from './window.js';
@@ -57,6 +58,7 @@ export class SshConnection {
   readonly #address: string;
   readonly #source: string;
   readonly #login: Login;
+  readonly #roundTrip = new RoundTrip();
   readonly #abort = new AbortController();
   readonly #startedAt = Date.now();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -105,7 +107,11 @@ export class SshConnection {
     }
     deps.audit.record('connection', { remote_addr: this.#address });
     announceSignatureAlgorithms(client, USER_SIGNATURE_ALGORITHMS);
-    client.on('authentication', (context) => this.#login.answer(context, (match) => this.#admit(match)));
+    client.on('authentication', (context) => {
+      this.#roundTrip.heard();
+      this.#login.answer(context, (match) => this.#admit(match));
+      this.#roundTrip.answered();
+    });
     client.on('ready', () => this.#ready());
     client.on('rekey', () => this.#rekeyed());
     guardConnection(client, {
@@ -218,6 +224,7 @@ export class SshConnection {
       limits,
       metrics,
       budget,
+      windowBytes: Math.min(limits.windowBytes, this.#roundTrip.usefulWindow()),
       signal,
       onLimit: (limit) => this.#limit(limit),
     });

@@ -15,6 +15,8 @@ export interface RsyncSessionOptions {
   readonly limits: SshLimits;
   readonly metrics: SshMetrics;
   readonly budget: WindowBudget;
+  /** Largest receive window. */
+  readonly windowBytes: number;
   /** The connection is gone, or the grant is: rsync is ended. */
   readonly signal: AbortSignal;
   /** To end the connection because a limit was reached. */
@@ -47,11 +49,11 @@ export class RsyncSession {
 
   /** Never rejects: what goes wrong with rsync is its exit. */
   async run(receiver: Receiver): Promise<SessionEnd> {
-    const { channel, socket, limits, metrics, budget, signal, onLimit } = this.#options;
+    const { channel, socket, limits, metrics, budget, windowBytes, signal, onLimit } = this.#options;
     const kill = () => receiver.kill();
     signal.addEventListener('abort', kill, { once: true });
     if (signal.aborted) kill();
-    const window = new ReceiveWindow(channel, limits.windowBytes, budget);
+    const window = new ReceiveWindow(channel, windowBytes, budget);
     const total = setTimeout(() => onLimit('total'), Math.min(limits.totalSeconds * 1000, 2 ** 31 - 1));
     const idle = this.#watchIdle();
     try {

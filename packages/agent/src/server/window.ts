@@ -40,7 +40,7 @@ export class WindowBudget {
  * 2 MiB only wait in memory, where V8 takes them for long-lived: with eight streams the process has 190 MiB, with
  * windows of 256 KiB 130.
  *
- * It begins with ssh2's 2 MiB and climbs: doubled, up to `max` and to what the budget has left, it stays so only if
+ * It begins with ssh2's 2 MiB, or with `max` if that is less, and climbs: doubled, up to `max` and to what the budget has left, it stays so only if
  * data then comes markedly faster, as it does over a long line, where a window's worth comes each round trip. Otherwise
  * the window was not the limit and would only be memory. If a quarter of it waits to be read on average, the
  * consumer is the limit, and it is halved. At any time what the peer may still send plus what waits to be read is at most the size
@@ -53,7 +53,7 @@ export class ReceiveWindow {
   readonly #internals: ChannelInternals | undefined;
   readonly #max: number;
   readonly #budget: WindowBudget;
-  #size = SSH2_WINDOW;
+  #size: number;
   readonly #now: () => number;
   /** Since the size was looked at last: when that was, bytes and chunks taken, and what waited at those moments. */
   #since: number;
@@ -77,7 +77,8 @@ export class ReceiveWindow {
     this.#since = now();
     this.#channel = channel;
     this.#internals = channelInternals(channel);
-    this.#max = max;
+    this.#max = Math.max(max, SMALLEST_WINDOW);
+    this.#size = Math.min(SSH2_WINDOW, this.#max);
     this.#budget = budget;
     if (this.#internals !== undefined) stopTopUpsOfSsh2(this.#internals);
   }
@@ -101,7 +102,7 @@ export class ReceiveWindow {
   /** Gives back its share of the budget. */
   close(): void {
     if (this.#size > SSH2_WINDOW) this.#budget.giveBack(this.#size - SSH2_WINDOW);
-    this.#size = SSH2_WINDOW;
+    this.#size = SMALLEST_WINDOW;
   }
 
   #resize(): void {
@@ -119,11 +120,12 @@ export class ReceiveWindow {
   }
 
   #grow(rate: number): void {
+    if (this.#size * 2 > this.#max) return;
     if (this.#size < SSH2_WINDOW) {
       this.#size *= 2;
       return;
     }
-    if (this.#size * 2 > this.#max || !this.#budget.take(this.#size)) return;
+    if (!this.#budget.take(this.#size)) return;
     this.#size *= 2;
     // The peer knows of it only a round trip later.
     this.#trial = { rate, settle: true };

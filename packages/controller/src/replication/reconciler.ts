@@ -1,4 +1,4 @@
-import { annotation, type DrError, type Replication } from '@dr-syncer/api';
+import { annotation, DrError, type Replication } from '@dr-syncer/api';
 import {
   type EventRecorder,
   isConflict,
@@ -24,6 +24,8 @@ const WAIT_MS = 10_000;
 export interface ReplicationReconcilerOptions {
   readonly source: Cluster;
   readonly store: ReadStore<KubeObject>;
+  /** The RemoteCluster objects. */
+  readonly clusters: ReadStore<KubeObject>;
   readonly remotes: RemoteClusters;
   readonly runs: SyncRuns;
   readonly events: EventRecorder;
@@ -73,14 +75,19 @@ export class ReplicationReconciler {
     let route: Route;
     try {
       route = routeOf(replication);
+      if (!this.#options.clusters.has(route.remoteKey)) {
+        throw new DrError('RemoteClusterNotFound', `there is no RemoteCluster ${route.remoteKey}`);
+      }
       const remote = remotes.require(route.remoteKey);
       checkAdmission(route.remoteKey, remote.spec, replication);
-      const request = replication.metadata.annotations[annotation.syncNow];
-      if (request === undefined || request === '') {
+      if (requestOf(object) === undefined) {
         await this.#idle(object, replication, signal);
         return {};
       }
-      runs.start(key, { object, replication, route, remote, request });
+      // The mirror may not have seen yet that the last run took its request off.
+      const fresh = await this.#options.source.client.get(refOf(replications, object), { signal });
+      const request = requestOf(fresh);
+      if (request !== undefined) runs.start(key, { object: fresh, replication, route, remote, request });
       return {};
     } catch (err) {
       signal.throwIfAborted();
@@ -94,11 +101,14 @@ export class ReplicationReconciler {
     err: DrError,
     signal: AbortSignal,
   ): Promise<ReconcileResult> {
-    const waiting = err.code === 'RemoteClusterNotReady';
+    const waiting = err.code === 'RemoteClusterNotReady' || err.code === 'RemoteClusterNotFound';
     const message = `${err.message}. ${err.remedy}`;
-    this.#options.events.record({
-      ...{ regarding: object, type: 'Warning', reason: err.code, action: 'Sync', message },
-    });
+    // Waiting is news only for somebody who has asked.
+    if (!waiting || requestOf(object) !== undefined) {
+      this.#options.events.record({
+        ...{ regarding: object, type: 'Warning', reason: err.code, action: 'Sync', message },
+      });
+    }
     await this.#say(
       object,
       replication,
@@ -148,6 +158,12 @@ export class ReplicationReconciler {
       if (!isConflict(err)) throw err;
     }
   }
+}
+
+/** What is asked for; an empty value asks for nothing. */
+function requestOf(object: KubeObject): string | undefined {
+  const value = object.metadata.annotations?.[annotation.syncNow];
+  return value === '' ? undefined : value;
 }
 
 /** Takes the request that was answered off the Replication, unless another one has come in the meantime. */

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { env } from 'node:process';
+
+import type { Context } from '../../demo/context.js';
+import { Kubectl } from '../../demo/kubectl.js';
+import { Screen } from '../../demo/screen.js';
+import { readSettings } from '../../demo/settings.js';
+
+/** What the tests of this folder work with: two clusters that `make test` has brought up, and kubectl for each. */
+export interface TwoClusters extends Context {
+  /** What the demo has said so far. */
+  said(): string;
+}
+
+export function twoClusters(): TwoClusters {
+  const lines: string[] = [];
+  const { signal } = new AbortController();
+  const settings = { ...readSettings(env, join(import.meta.dirname, '../../../manifests')), sizeMb: 20 };
+  return {
+    settings,
+    source: new Kubectl({ cluster: 'source', kubeconfig: settings.sourceKubeconfig, signal }),
+    remote: new Kubectl({ cluster: 'remote', kubeconfig: settings.remoteKubeconfig, signal }),
+    screen: new Screen({ write: (text) => lines.push(text) }),
+    said: () => lines.join(''),
+  };
+}
+
+/** Asks until the answer is defined; throws the last look after `timeoutMs`. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs / 1000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
