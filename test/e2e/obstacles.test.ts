@@ -209,7 +209,7 @@ describe('Given obstacles', () => {
     test.each([
       [
         'e2e-nowhere',
-        { destinationCluster: 'nowhere' },
+        { destinationCluster: 'nowhere', sourceNamespace: namespace },
         SYSTEM_NAMESPACE,
         'RemoteClusterNotFound',
         'dr-syncer-system/nowhere',

@@ -18,7 +18,6 @@ describe('Given a type', () => {
     ['events', ''],
     ['events', 'events.k8s.io'],
     ['leases', 'coordination.k8s.io'],
-    ['endpointslices', 'discovery.k8s.io'],
     ['replications', 'dr-syncer.io'],
   ])('%s of "%s" is never copied', (plural, group) => {
     expect(deniedType(plural, group)).toBeDefined();
@@ -38,6 +37,24 @@ describe('Given an object', () => {
     ['the default account', object('ServiceAccount', {}, { name: 'default' })],
     ['a token of an account', object('Secret', { type: 'kubernetes.io/service-account-token' })],
     ['a pod', object('Pod')],
+    [
+      'Endpoints of a Service, as 1.33 labels them',
+      object('Endpoints', {}, { labels: { 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' } }),
+    ],
+    [
+      'Endpoints of a Service, as they were before',
+      object('Endpoints', {
+        subsets: [{ addresses: [{ ip: '10.0.0.1', targetRef: { kind: 'Pod', name: 'p' } }] }],
+      }),
+    ],
+    [
+      'a mirrored EndpointSlice',
+      object(
+        'EndpointSlice',
+        {},
+        { labels: { 'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io' } },
+      ),
+    ],
     ['what a controller made', object('ReplicaSet', {}, { ownerReferences: owner })],
   ])('%s is not copied', (_title, denied) => {
     expect(deniedObject(denied)).toBeDefined();
@@ -45,6 +62,10 @@ describe('Given an object', () => {
 
   test.each([
     ['a ConfigMap', object('ConfigMap')],
+    [
+      'a list of addresses of the user',
+      object('Endpoints', { subsets: [{ addresses: [{ ip: '192.0.2.1' }] }] }),
+    ],
     ['a Secret of the user', object('Secret', { type: 'Opaque' })],
     [
       'what has an owner that does not control it',

@@ -10,7 +10,6 @@ const deniedTypes: ReadonlyMap<string, string> = new Map([
   ['events.events.k8s.io', 'history of this cluster'],
   ['leases.coordination.k8s.io', 'who leads in this cluster'],
   ['controllerrevisions.apps', 'made by the StatefulSet or DaemonSet controller'],
-  ['endpointslices.discovery.k8s.io', 'made by the endpoint controller'],
   ['bindings', 'not a stored object'],
   ['pods.metrics.k8s.io', 'measurements of this cluster'],
   ['podmetrics.metrics.k8s.io', 'measurements of this cluster'],
@@ -48,13 +47,26 @@ const objectRules: Readonly<Record<string, ObjectRule>> = {
     if (o['type'] === 'bootstrap.kubernetes.io/token') return 'token of this cluster';
     return undefined;
   },
-  // Without a selector they are the user's own list of addresses.
-  Endpoints: (o) =>
-    o.metadata.annotations?.['endpoints.kubernetes.io/last-change-trigger-time'] === undefined
-      ? undefined
-      : 'made by the endpoint controller',
+  Endpoints: (o) => (isControllersEndpoints(o) ? 'made by the endpoint controller' : undefined),
+  // Mirrored from Endpoints; those of Services are known by their owner.
+  EndpointSlice: (o) =>
+    o.metadata.labels?.['endpointslice.kubernetes.io/managed-by']?.endsWith('.k8s.io') === true
+      ? 'made by the endpoint slice controller'
+      : undefined,
   Pod: () => 'pods are made again from their workload; bare pods are not restarted by anyone',
 };
+
+/**
+ * Those of a Service without a selector are the user's own list of addresses. The controller labels its own since
+ * Kubernetes 1.33; before that, they are known by the pods that they name.
+ */
+function isControllersEndpoints(object: KubeObject): boolean {
+  if (object.metadata.labels?.['endpoints.kubernetes.io/managed-by'] !== undefined) return true;
+  if (object.metadata.annotations?.['endpoints.kubernetes.io/last-change-trigger-time'] !== undefined)
+    return true;
+  const subsets = (object['subsets'] ?? []) as { addresses?: { targetRef?: { kind?: string } }[] }[];
+  return subsets.some(({ addresses = [] }) => addresses.some(({ targetRef }) => targetRef?.kind === 'Pod'));
+}
 
 /** Why this object is not copied; undefined: it is. */
 export function deniedObject(object: KubeObject): string | undefined {
