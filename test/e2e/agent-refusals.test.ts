@@ -67,15 +67,15 @@ describe("Given the agent in the remote cluster and the controller's own key", (
     [['id']],
     [['rsync', '--server', '--sender', '-logDtpre.iLsfxC', '.', '/etc']],
     [['sh', '-c', 'cat /etc/passwd']],
-  ])(
-    'When it asks for %j Then nothing but the control protocol answers, and the audit log has it',
-    async (command) => {
-      const { output } = await ask(...command);
+  ])('When it asks for %j Then it is refused, and the audit log says so', async (command) => {
+    const { code, output } = await ask(...command);
 
-      expect(output).not.toMatch(/uid=|root:|passwd/);
-      expect(await audit(command.join(' '))).toContain('drsyncer');
-    },
-  );
+    expect(code).not.toBe(0);
+    expect(output).toContain('ControlOnly');
+    expect(output).not.toMatch(/uid=|root:/);
+    const line = await audit(`"command":"${command.join(' ')}"`);
+    expect(JSON.parse(line)).toMatchObject({ user: 'drsyncer', decision: 'refused', code: 'ControlOnly' });
+  });
 
   test('When it asks for a shell or another user Then it is refused', async () => {
     expect((await ask()).code).not.toBe(0);

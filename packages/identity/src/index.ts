@@ -34,5 +34,5 @@ export { resolveIdentity } from './resolve.js';
 export type { IdentityField, Resolution, ResolveInput } from './resolution.js';
 export type { WorkloadPod } from './workload.js';
 export { namespaceIdMap } from './id-map.js';
-export { losses, receiverOptions, senderOptions } from './rsync-options.js';
+export { losses, receiverOptions, rootModesAgree, senderOptions } from './rsync-options.js';
 export type { IdMap, Loss, ReceivingIdentity, RsyncIdentityOptions, TransferFacts } from './rsync-options.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { namespaceIdMap } from './id-map.js';
-import { receiverOptions, senderOptions, type ReceivingIdentity } from './rsync-options.js';
+import { receiverOptions, rootModesAgree, senderOptions, type ReceivingIdentity } from './rsync-options.js';
 
 const user: ReceivingIdentity = { uid: 1000, capabilities: [], privileged: false };
 const root: ReceivingIdentity = {
@@ -104,5 +104,22 @@ describe('namespaceIdMap', () => {
     [range('0/0'), range('1000690000/10000'), []],
   ])('Given %j and %j, Then the default ids are mapped: %j', (source, destination, pairs) => {
     expect(namespaceIdMap(source, destination)).toEqual({ users: pairs, groups: pairs });
+  });
+});
+
+describe('Given the modes of both root directories', () => {
+  const plain = user;
+  const withGroup: ReceivingIdentity = { ...user, fsGroup: 2000, fsGroupChangePolicy: 'Always' };
+  const atRoot: ReceivingIdentity = { ...withGroup, fsGroupChangePolicy: 'OnRootMismatch' };
+  const rows: [string, number, number, ReceivingIdentity, boolean][] = [
+    ['equal ones', 0o755, 0o755, plain, true],
+    ['different ones', 0o755, 0o775, plain, false],
+    ['one that the group will widen', 0o755, 0o2775, withGroup, true],
+    ['one that the group would have widened', 0o755, 0o755, withGroup, false],
+    ['a group that looks at the root alone', 0o755, 0o2775, atRoot, false],
+  ];
+
+  test.each(rows)('%s are told apart', (_title, source, destination, receiving, agree) => {
+    expect(rootModesAgree(source, destination, receiving)).toBe(agree);
   });
 });

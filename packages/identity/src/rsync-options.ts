@@ -147,6 +147,23 @@ export function receiverOptions(
   ];
 }
 
+/** The bits that FS_GROUP_CHMOD gives a directory. */
+const FS_GROUP_DIRECTORY_BITS = 0o2770;
+
+/**
+ * Whether the root directories of both volumes will have the same mode, from the modes that they have now.
+ *
+ * @param sourceMode permission bits, setuid, setgid and sticky among them
+ */
+export function rootModesAgree(
+  sourceMode: number,
+  destinationMode: number,
+  receiving: ReceivingIdentity,
+): boolean {
+  const arriving = givesFsGroup(receiving) ? sourceMode | FS_GROUP_DIRECTORY_BITS : sourceMode;
+  return arriving === destinationMode;
+}
+
 /** Whether kubelet would change what is new in the volume; with OnRootMismatch it would not look. */
 function givesFsGroup({ fsGroup, fsGroupChangePolicy }: ReceivingIdentity): boolean {
   return fsGroup !== undefined && fsGroupChangePolicy !== 'OnRootMismatch';

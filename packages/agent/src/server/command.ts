@@ -1,3 +1,4 @@
+import { CONTROL_COMMAND } from '@dr-syncer/api';
 import { parseRsyncServerArgs, RequestRefused, tokenizeCommand } from '@dr-syncer/ssh';
 
 import type { AcceptedKey } from './authentication.js';
@@ -22,6 +23,9 @@ export function planCommand(match: AcceptedKey, requested: string, requestBytes:
   const grant = match.grant === undefined ? {} : { grantId: match.grant.id };
   switch (forced.kind) {
     case 'control':
+      // Whoever holds this key and asks for something else is not the controller: stricter than OpenSSH, which would
+      // run the forced command anyway.
+      if (requested !== CONTROL_COMMAND) throw new Refused('ControlOnly');
       return { kind: 'control' };
     case 'literal':
       // OpenSSH's meaning: this runs, whatever was asked.

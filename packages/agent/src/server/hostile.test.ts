@@ -124,7 +124,7 @@ describe('Given a logged-in client that asks for commands', () => {
 
   test('When the control protocol is asked of the stand-alone server, then there is none', async () => {
     expect((await ssh('control', ['dr-syncer-control'])).stderr).toContain('ControlNotAvailable');
-    expect((await ssh('control', ['id'])).stderr).toContain('ControlNotAvailable');
+    expect((await ssh('control', ['id'])).stderr).toContain('ControlOnly');
   });
 });
 

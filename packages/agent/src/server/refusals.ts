@@ -12,6 +12,7 @@ const table = {
   ForwardingRefused: 'Forwarding of TCP or Unix-domain connections was asked for.',
   SecondChannel: 'A connection has one channel and runs one command.',
   PacketSizeRefused: 'The client announced a packet size with which no session can be served.',
+  ControlOnly: 'The key opens the control protocol, and something else was asked for.',
   ControlNotAvailable: 'This server does not speak the control protocol (stand-alone mode).',
   VolumeNotAvailable: 'The directory of the key is not a volume that this server can open.',
   GrantNotFound: 'The key is for a grant that has been withdrawn or has expired.',

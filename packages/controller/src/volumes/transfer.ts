@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { DrError, isErrorCode, type Replication, toDrError } from '@dr-syncer/api';
+import { rootModesAgree } from '@dr-syncer/identity';
 import { sleep } from '@dr-syncer/kube';
 import type { Peer, TransferOptions, TransferState, VolumeRef } from '@dr-syncer/ssh';
 
@@ -147,7 +148,8 @@ async function begin(
       id,
       destination: {
         ...{ host, port, hostKeys: [...hostKeys], path: grant.path },
-        preserveOwners: identities.destination.privileged,
+        identity: identities.destination,
+        rootModesAgree: rootModesAgree(prepared.volume.rootMode, target.rootMode, identities.destination),
       },
       options,
     },

@@ -33,6 +33,8 @@ export const volumeInfoSchema = z.object({
   usedBytes: z.number(),
   /** Nothing in it but lost+found. */
   empty: z.boolean(),
+  /** Permission bits of the root directory, with setuid, setgid and sticky. */
+  rootMode: z.number().int(),
 });
 export type VolumeInfo = z.infer<typeof volumeInfoSchema>;
 
@@ -75,8 +77,10 @@ const destinationSchema = z.strictObject({
   hostKeys: z.array(z.string().max(2048)).min(1).max(8),
   /** As the grant's answer gave it. */
   path: z.string().max(4096),
-  /** The receiving side keeps owners (it is privileged). */
-  preserveOwners: z.boolean(),
+  /** What the receiving process runs as: it decides which attributes travel. */
+  identity: identitySchema,
+  /** The root directories of both volumes have the same mode: only then may an unprivileged receiver set modes. */
+  rootModesAgree: z.boolean(),
 });
 export type TransferDestination = z.infer<typeof destinationSchema>;
 

@@ -191,7 +191,8 @@ export class TestAgent {
         port: push.port ?? this.port,
         hostKeys: [...(push.hostKeys ?? [this.hostKey])],
         path,
-        preserveOwners: push.destination.privileged,
+        identity: push.destination,
+        rootModesAgree: false,
       },
       options: {
         delete: true,

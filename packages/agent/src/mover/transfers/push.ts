@@ -10,7 +10,7 @@ import { ErrorLog } from './error-log.js';
 import { JobFiles } from './job-files.js';
 import { transferError } from './outcome.js';
 import { type RsyncOutput, RsyncOutputReader } from './progress.js';
-import { pushOptions, receivingIdentity, remoteTarget } from './rsync-options.js';
+import { pushOptions, remoteTarget } from './rsync-options.js';
 import { sshRemoteShell, type SshTools } from './ssh-command.js';
 
 export interface PushDeps {
@@ -135,9 +135,9 @@ function withMessages(err: unknown, { lines }: ErrorLog): unknown {
   return new DrError(err.code, `${err.message}: ${lines.join('; ')}`, { cause: err });
 }
 
-function argsOf(deps: PushDeps, { identity, destination, options }: PushSpec, files: JobFiles): string[] {
+function argsOf(deps: PushDeps, { destination, options }: PushSpec, files: JobFiles): string[] {
   return [
-    ...pushOptions(options, receivingIdentity(identity, options, destination)),
+    ...pushOptions(options, destination),
     `--rsh=${sshRemoteShell(deps.tools, files, SSH_USER, destination.port)}`,
     '--',
     `${VOLUME_PATH}/`,

@@ -1,36 +1,15 @@
-import type { Identity } from '@dr-syncer/api';
-import { type ReceivingIdentity, senderOptions } from '@dr-syncer/identity';
+import { senderOptions } from '@dr-syncer/identity';
 import type { TransferDestination, TransferOptions } from '@dr-syncer/ssh';
 
 /** Holds what there is of a file whose transfer was cut off, in the directory of the file. */
 export const PARTIAL_DIR = '.dr-syncer-partial';
 
-/**
- * What this end knows of who receives: whether it is privileged, and what it was given for devices and capabilities of
- * files. The uid over there decides nothing here; fsGroup comes from the same spec for both ends.
- */
-export function receivingIdentity(
-  source: Identity,
-  { devices, fileCapabilities }: Pick<TransferOptions, 'devices' | 'fileCapabilities'>,
-  { preserveOwners }: Pick<TransferDestination, 'preserveOwners'>,
-): ReceivingIdentity {
-  const { uid, fsGroup, fsGroupChangePolicy } = source;
-  return {
-    uid,
-    privileged: preserveOwners,
-    capabilities: [
-      ...(devices ? (['MKNOD'] as const) : []),
-      ...(fileCapabilities ? (['SETFCAP'] as const) : []),
-    ],
-    ...(fsGroup === undefined ? {} : { fsGroup }),
-    ...(fsGroupChangePolicy === undefined ? {} : { fsGroupChangePolicy }),
-  };
-}
-
 /** rsync's options of a push, each with its reason. */
-export function pushOptions(options: TransferOptions, receiving: ReceivingIdentity): string[] {
-  // Nobody has told this end the mode of the destination's root directory.
-  const facts = { delete: options.delete, rootModesAgree: false };
+export function pushOptions(
+  options: TransferOptions,
+  { identity: receiving, rootModesAgree }: Pick<TransferDestination, 'identity' | 'rootModesAgree'>,
+): string[] {
+  const facts = { delete: options.delete, rootModesAgree };
   return [
     ...filterOptions(options),
     // Which attributes travel: recursion, links, permissions, times, owners, hard links, ACLs, xattrs, holes.

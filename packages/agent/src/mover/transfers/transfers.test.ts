@@ -48,7 +48,14 @@ describe('Given the transfers of a node', () => {
   /** To a port where nobody listens. */
   const started = (id: string, host = '127.0.0.1'): Params<'transfers.start'> => ({
     id,
-    destination: { host, port: 1, hostKeys: [hostKey], path: '/volume', preserveOwners: true },
+    destination: {
+      host,
+      port: 1,
+      hostKeys: [hostKey],
+      path: '/volume',
+      identity: rootIdentity,
+      rootModesAgree: true,
+    },
     options: {
       delete: true,
       excludePaths: [],
