@@ -1,3 +1,4 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureImages } from '../images/images.js';
@@ -85,11 +86,23 @@ async function printEnvironment(settings: Settings): Promise<void> {
   print(`export SOURCE_KUBECONFIG='${source.kubeconfigPath}'`);
   print(`export REMOTE_KUBECONFIG='${remote.kubeconfigPath}'`);
   print(`export PATH='${join(settings.cacheDir, 'bin')}':"$PATH"`);
+  print(await readFile(imagesFile(settings), 'utf8').catch(() => ''));
+}
+
+/** What `images` built last, for `env`: by content, so that a new build makes pods roll. */
+function imagesFile(settings: Settings): string {
+  return join(settings.stateDir, 'images.env');
 }
 
 async function images(settings: Settings, bringToClusters: boolean): Promise<void> {
   const built = await ensureImages(settings, report);
   for (const { name, exactName } of Object.values(built)) print(`${name}\t${exactName}`);
+  await mkdir(settings.stateDir, { recursive: true });
+  const lines = (['controller', 'agent'] as const).flatMap((role) => {
+    const image = built[role];
+    return image === undefined ? [] : [`export ${role.toUpperCase()}_IMAGE='${image.exactName}'`];
+  });
+  await writeFile(imagesFile(settings), `${lines.join('\n')}\n`);
   if (bringToClusters) await importImages(await ensureClusters(settings, report), built, report);
 }
 

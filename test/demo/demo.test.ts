@@ -163,6 +163,8 @@ describe('readSettings', () => {
       sourceKubeconfig: '/a',
       remoteKubeconfig: '/b',
       image: 'localhost/dr-syncer-demo:dev',
+      controllerImage: 'localhost/dr-syncer-controller:dev',
+      agentImage: 'localhost/dr-syncer-agent:dev',
       sourceStorageClass: 'fast',
       remoteStorageClass: 'standard-dr',
       sizeMb: 300,

@@ -6,6 +6,7 @@ import type { Context } from './context.js';
 import { DemoFailure, describeLook, eventsLook, podsLook } from './failure.js';
 import type { Kubectl } from './kubectl.js';
 import { remoteKubeconfig } from './remote-access.js';
+import { MANIFEST_IMAGES, type Settings } from './settings.js';
 import { DEMO_LABEL, SHOP } from './shop.js';
 import {
   collectionPath,
@@ -24,12 +25,21 @@ const DELETE_MS = 180_000;
 /** Installs dr-syncer with its own manifests and waits for the controller. */
 export async function install({ source, remote, settings }: Context): Promise<void> {
   await Promise.all([
-    source.run(['apply', '-k', join(settings.manifests, 'source')], { timeoutMs: CONTROLLER_MS }),
+    applySource(source, settings),
     remote.run(['apply', '-k', join(settings.manifests, 'remote')], { timeoutMs: CONTROLLER_MS }),
   ]);
   const crds = ['remoteclusters', 'replications'].map((plural) => `crd/${plural}.dr-syncer.io`);
   await source.run(['wait', '--for=condition=Established', ...crds, '--timeout=30s']);
   await rolledOut(source, SYSTEM_NAMESPACE, 'deployment/dr-syncer-controller', CONTROLLER_MS);
+}
+
+/** The manifests with the images of this run: where their names change, pods are replaced. */
+async function applySource(source: Kubectl, settings: Settings): Promise<void> {
+  const rendered = await source.run(['kustomize', join(settings.manifests, 'source')]);
+  const input = rendered
+    .replaceAll(MANIFEST_IMAGES.controller, settings.controllerImage)
+    .replaceAll(MANIFEST_IMAGES.agent, settings.agentImage);
+  await source.run(['apply', '-f', '-'], { input, timeoutMs: CONTROLLER_MS });
 }
 
 /** Waits for a Deployment or StatefulSet; a failure shows its pods, events and log. */
@@ -90,6 +100,15 @@ async function deleteShop(at: Kubectl, wait: readonly string[]): Promise<void> {
   }
 }
 
+/** Waits until the agents of a cluster are of this run's image, and ready. */
+async function agentsReady(at: Kubectl, image: string): Promise<void> {
+  const wanted = `--for=jsonpath={.spec.template.spec.containers[0].image}=${image}`;
+  await at.run(['wait', wanted, 'daemonset/dr-syncer-agent', '-n', SYSTEM_NAMESPACE, '--timeout=60s'], {
+    timeoutMs: 70_000,
+  });
+  await rolledOut(at, SYSTEM_NAMESPACE, 'daemonset/dr-syncer-agent', CONTROLLER_MS);
+}
+
 /** Hands the remote cluster to dr-syncer, waits until its agents are there, and shows each condition on the way. */
 export async function connectRemote(context: Context): Promise<void> {
   const { source, remote, screen } = context;
@@ -118,6 +137,7 @@ export async function connectRemote(context: Context): Promise<void> {
       return status?.phase === 'Ready' ? true : undefined;
     },
   );
+  await Promise.all([source, remote].map((at) => agentsReady(at, context.settings.agentImage)));
 }
 
 export function controllerLog(source: Kubectl): { at: Kubectl; args: readonly string[] } {

@@ -4,6 +4,9 @@ export interface Settings {
   readonly sourceKubeconfig: string;
   readonly remoteKubeconfig: string;
   readonly image: string;
+  /** Images of dr-syncer itself, in place of those that the manifests name. */
+  readonly controllerImage: string;
+  readonly agentImage: string;
   /** Storage class of the volume, and the one that it becomes in the remote. */
   readonly sourceStorageClass: string;
   readonly remoteStorageClass: string;
@@ -13,11 +16,19 @@ export interface Settings {
   readonly manifests: string;
 }
 
+/** As manifests/source has them. */
+export const MANIFEST_IMAGES = {
+  controller: 'localhost/dr-syncer-controller:dev',
+  agent: 'localhost/dr-syncer-agent:dev',
+} as const;
+
 /** Settings from the environment. Throws DemoFailure that names the variable. */
 export function readSettings(env: NodeJS.ProcessEnv, manifests: string): Settings {
   return {
     sourceKubeconfig: required(env, 'SOURCE_KUBECONFIG'),
     remoteKubeconfig: required(env, 'REMOTE_KUBECONFIG'),
+    controllerImage: env['CONTROLLER_IMAGE'] ?? MANIFEST_IMAGES.controller,
+    agentImage: env['AGENT_IMAGE'] ?? MANIFEST_IMAGES.agent,
     image: env['DEMO_IMAGE'] ?? 'localhost/dr-syncer-demo:dev',
     sourceStorageClass: env['SOURCE_STORAGE_CLASS'] ?? 'fast',
     remoteStorageClass: env['REMOTE_STORAGE_CLASS'] ?? 'standard-dr',
