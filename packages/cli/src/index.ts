@@ -1,1 +1,2 @@
-export { run, type Streams } from './program.js';
+export { run } from './program.js';
+export type { Surroundings } from './surroundings.js';

@@ -1,25 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { run } from './program.js';
-
-async function outcome(...args: string[]) {
-  const written = { out: '', err: '' };
-  const code = await run(args, {
-    out: (text) => void (written.out += text),
-    err: (text) => void (written.err += text),
-  });
-  return { code, ...written };
-}
+import { outcome } from './testing/outcome.js';
 
 describe('Given the command line', () => {
   test('when asked for its version, it prints it', async () => {
-    expect(await outcome('--version')).toEqual({ code: 0, out: '0.1.0\n', err: '' });
+    expect(await outcome(['--version'])).toEqual({ code: 0, out: '0.1.0\n', err: '' });
   });
 
-  test('when an option is unknown, it says so and ends with 2', async () => {
-    const { code, err } = await outcome('--nonsense');
+  test.each([
+    ['an option', ['--nonsense'], '--nonsense'],
+    ['an option of a command', ['kubeconfig', 'check', '--nonsense', 'x'], '--nonsense'],
+    ['a command', ['nonsense'], 'argument'],
+    ['a command of a command', ['kubeconfig', 'nonsense'], 'nonsense'],
+  ])('when %s is unknown, it says so and ends with 2', async (_what, args, text) => {
+    const { code, out, err } = await outcome(args);
 
-    expect(code).toBe(2);
-    expect(err).toContain('--nonsense');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(text);
+  });
+
+  test('when a file is missing, it says which and ends with 1', async () => {
+    const { code, out, err } = await outcome(['kubeconfig', 'check', '/nowhere/at/all']);
+
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain('/nowhere/at/all');
   });
 });

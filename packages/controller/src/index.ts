@@ -1,1 +1,4 @@
-export {};
+/** What the command line shares with the controller; importing it starts nothing. */
+export { Cluster } from './clusters/cluster.js';
+export { type OperatorContext, operatorContext } from './clusters/operator-kubeconfig.js';
+export { parseRemoteCluster, parseReplication, remoteClusters, replications } from './custom-resources.js';
