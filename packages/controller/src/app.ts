@@ -17,6 +17,7 @@ import {
 import { type HealthCheck, type Logger, serveHealth, serveMetrics } from '@dr-syncer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
+import { AgentMetrics, type MeteredAgents } from './clusters/agent-metrics.js';
 import { Agents } from './clusters/agents.js';
 import { Cluster } from './clusters/cluster.js';
 import { operatorAccess } from './clusters/operator-kubeconfig.js';
@@ -45,15 +46,20 @@ export async function runControllerApp(
   let leading = false;
   const ready: HealthCheck = () =>
     leading || config.LEADER_ELECTION ? { ok: true } : { ok: false, reason: 'not started yet' };
+  // Filled by the leader, which alone has connections to agents.
+  const metered = new MeteredClusters();
   const servers = [
-    await serveMetrics(config.METRICS_PORT, registry),
+    await serveMetrics(
+      config.METRICS_PORT,
+      new AgentMetrics({ registry, clusters: () => metered.all(), logger }),
+    ),
     await serveHealth(config.HEALTH_PORT, { live: {}, ready: { started: ready } }),
   ];
   const identity = `${config.POD_NAME}_${randomUUID().slice(0, 8)}`;
   const lead = async (leaderSignal: AbortSignal): Promise<void> => {
     leading = true;
     logger.info('leading', { identity });
-    await work({ config, source, metrics, logger, identity }, leaderSignal);
+    await work({ config, source, metrics, metered, logger, identity }, leaderSignal);
   };
   try {
     if (!config.LEADER_ELECTION) {
@@ -84,8 +90,22 @@ interface Context {
   readonly config: ControllerConfig;
   readonly source: Cluster;
   readonly metrics: SyncMetrics;
+  readonly metered: MeteredClusters;
   readonly logger: Logger;
   readonly identity: string;
+}
+
+/** Whose agents are asked for metrics: none while this process does not lead. */
+class MeteredClusters {
+  source: Agents | undefined;
+  remotes: RemoteClusters | undefined;
+
+  all(): Map<string, MeteredAgents> {
+    const all = new Map<string, MeteredAgents>();
+    if (this.source !== undefined) all.set('source', this.source);
+    for (const [key, { agents }] of this.remotes?.handles() ?? []) all.set(key, agents);
+    return all;
+  }
 }
 
 /** What only the leader does. */
@@ -107,6 +127,8 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     await source.client.get({ resource: wellKnown.namespaces, name: 'kube-system' }, { signal })
   ).metadata.uid;
   const sourceAgents = await makeSourceAgents(context, sourceId ?? '', signal);
+  context.metered.source = sourceAgents;
+  context.metered.remotes = remotes;
   const runs = new SyncRuns({
     ...{ source, sourceAgents, metrics, events, logger },
     concurrency: config.CONCURRENT_SYNCS,
@@ -161,6 +183,8 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
       ),
     ]);
   } finally {
+    context.metered.source = undefined;
+    context.metered.remotes = undefined;
     await runs.close();
     remotes.close();
     sourceAgents.close();

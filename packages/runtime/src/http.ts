@@ -1,7 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import type { Registry } from 'prom-client';
+/** What is asked for metrics: a prom-client Registry, or something that adds to one. */
+export interface MetricsSource {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
 
 /** Answers whether a part of the process works; the text says why not. */
 export type HealthCheck = () => { ok: true } | { ok: false; reason: string };
@@ -51,8 +55,8 @@ export class HttpServer {
 }
 
 /** `GET /metrics` in the Prometheus text format. */
-export function serveMetrics(port: number, registry: Registry, host = '0.0.0.0'): Promise<HttpServer> {
-  const handle = async () => ({ status: 200, type: registry.contentType, body: await registry.metrics() });
+export function serveMetrics(port: number, source: MetricsSource, host = '0.0.0.0'): Promise<HttpServer> {
+  const handle = async () => ({ status: 200, type: source.contentType, body: await source.metrics() });
   return listen(port, host, [{ path: '/metrics', handle }]);
 }
 

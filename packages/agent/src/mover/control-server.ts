@@ -1,7 +1,7 @@
 import { chmod, chown } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
-import type { Logger } from '@dr-syncer/runtime';
+import type { Logger, MetricFamily } from '@dr-syncer/runtime';
 import { type Handlers, Peer, type Result } from '@dr-syncer/ssh';
 
 import type { ReceiverOwner, Receivers } from './receivers/receivers.js';
@@ -17,6 +17,7 @@ export interface ControlServerOptions {
   readonly receivers: Receivers;
   readonly transfers: Transfers;
   readonly hello: () => Result<'hello'>;
+  readonly metrics: () => Promise<MetricFamily[]>;
   readonly logger: Logger;
 }
 
@@ -70,9 +71,10 @@ export class MoverControlServer {
   }
 
   #handlers(peer: Peer, owner: ReceiverOwner): Handlers {
-    const { locator, receivers, transfers, hello } = this.#options;
+    const { locator, receivers, transfers, hello, metrics } = this.#options;
     return {
       hello,
+      metrics: async () => ({ families: await metrics() }),
       'volumes.locate': (ref) => locator.locate(ref),
       'receivers.open': (grant) => receivers.open(owner, grant),
       'receivers.close': async ({ id }) => ({ closed: await receivers.close(owner, id) }),

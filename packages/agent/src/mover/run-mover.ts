@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 
-import type { Logger } from '@dr-syncer/runtime';
+import { type Logger, metricFamilies } from '@dr-syncer/runtime';
 import { PROTOCOL_VERSION, type TransferState } from '@dr-syncer/ssh';
 import type { Registry } from 'prom-client';
 
@@ -118,6 +118,7 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
     receivers,
     transfers,
     logger,
+    metrics: () => metricFamilies(registry, 'dr_syncer_mover_'),
     hello: () => ({
       protocol: PROTOCOL_VERSION,
       version: config.version,

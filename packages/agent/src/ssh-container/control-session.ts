@@ -1,3 +1,4 @@
+import { type MetricFamily } from '@dr-syncer/runtime';
 import { type Handlers, Peer, PROTOCOL_VERSION, type TransferState } from '@dr-syncer/ssh';
 
 import type { ControlService } from '../server/connection.js';
@@ -7,6 +8,8 @@ import type { MoverLink } from './mover-link.js';
 export interface ControlDeps {
   readonly mover: MoverLink;
   readonly grants: Grants;
+  /** Of this process. */
+  readonly metrics: () => Promise<MetricFamily[]>;
   readonly nodeName: string;
   readonly version: string;
   readonly startedAt: Date;
@@ -57,6 +60,17 @@ function handlersFor(deps: ControlDeps, peer: Peer): Handlers {
       startedAt: deps.startedAt.toISOString(),
       now: deps.now().toISOString(),
     }),
+    metrics: async (_params, { signal }) => {
+      const [own, ofMover] = await Promise.all([
+        deps.metrics(),
+        // Without a mover there is still this container to see.
+        mover.request('metrics', {}, { signal }).then(
+          ({ families }) => families,
+          () => [],
+        ),
+      ]);
+      return { families: [...own, ...ofMover] };
+    },
     'volumes.locate': (params, { signal }) => mover.request('volumes.locate', params, { signal }),
     'grants.open': (grant, { signal }) => grants.open(grant, signal),
     'grants.close': async ({ id }) => ({ closed: await grants.close(id) }),

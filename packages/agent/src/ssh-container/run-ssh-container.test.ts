@@ -151,6 +151,12 @@ describe('Given the ssh container with a mover beside it', () => {
     expect(hello).toMatchObject({ protocol: 1, node: 'node-1', version: '1.2.3', rsyncVersion: '3.5.0' });
   });
 
+  test('when asked for metrics, it gives its own, though the mover has none to give', async () => {
+    const { families } = await control.peer.request('metrics', {});
+
+    expect(families.map(({ name }) => name)).toContain('dr_syncer_ssh_grants');
+  });
+
   test('When a grant is open, then its key pushes into its volume through the mover, and only that', async () => {
     const { path, user } = await control.peer.request('grants.open', grantOf('g1'));
     expect(user).toBe('drsyncer');

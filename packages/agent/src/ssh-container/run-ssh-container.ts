@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Writable } from 'node:stream';
 
-import type { Logger } from '@dr-syncer/runtime';
+import { type Logger, metricFamilies } from '@dr-syncer/runtime';
 import type { Registry } from 'prom-client';
 
 import { KeyRing } from '../server/key-ring.js';
@@ -60,6 +60,7 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
   const control = controlService({
     mover,
     grants,
+    metrics: () => metricFamilies(registry, 'dr_syncer_ssh_'),
     nodeName: config.nodeName,
     version: config.version,
     startedAt: now(),

@@ -24,6 +24,11 @@ export class RemoteClusters {
     return this.#handles.get(key);
   }
 
+  /** All, by `namespace/name`. */
+  handles(): ReadonlyMap<string, RemoteHandle> {
+    return this.#handles;
+  }
+
   /** @throws DrError RemoteClusterNotReady with what its condition says */
   require(key: string): RemoteHandle {
     const handle = this.#handles.get(key);

@@ -123,6 +123,25 @@ export const transferStateSchema = z.object({
 });
 export type TransferState = z.infer<typeof transferStateSchema>;
 
+/**
+ * Metrics of one process; see packages/runtime/src/metric-families.ts. Bounded, and with names of
+ * its own: a foreign agent must not pass for the controller's metrics.
+ */
+const metricFamilySchema = z.strictObject({
+  name: z.string().regex(/^dr_syncer_(ssh|mover)_[a-z0-9_]{1,100}$/),
+  help: z.string().max(500),
+  type: z.enum(['counter', 'gauge', 'histogram', 'summary']),
+  samples: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^dr_syncer_(ssh|mover)_[a-z0-9_]{1,120}$/),
+        labels: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,40}$/), z.string().max(200)),
+        value: z.number(),
+      }),
+    )
+    .max(500),
+});
+
 export const methods = {
   hello: {
     params: z.strictObject({}),
@@ -137,6 +156,11 @@ export const methods = {
       privilegedMovers: z.boolean(),
       selinux: z.boolean(),
     }),
+  },
+  /** Of the process that is asked; the `ssh` container adds its mover's. */
+  metrics: {
+    params: z.strictObject({}),
+    result: z.object({ families: z.array(metricFamilySchema).max(200) }),
   },
   'volumes.locate': { params: volumeRefSchema, result: volumeInfoSchema },
   'grants.open': { params: grantSchema, result: z.object({ path: z.string(), user: z.string() }) },
