@@ -17,7 +17,7 @@ import {
 import { type HealthCheck, type Logger, serveHealth, serveMetrics } from '@dr-syncer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
-import { AgentMetrics, type MeteredAgents } from './clusters/agent-metrics.js';
+import { AgentMetrics } from './clusters/agent-metrics.js';
 import { Agents } from './clusters/agents.js';
 import { Cluster } from './clusters/cluster.js';
 import { operatorAccess } from './clusters/operator-kubeconfig.js';
@@ -26,9 +26,12 @@ import { ensureClientKey } from './clusters/ssh-keys.js';
 import type { ControllerConfig } from './config.js';
 import { remoteClusters, replications } from './custom-resources.js';
 import { SyncMetrics } from './metrics.js';
+import { ObservedWork } from './observed-work.js';
 import { RemoteClusterReconciler } from './remote-cluster/reconciler.js';
 import { ReplicationReconciler } from './replication/reconciler.js';
 import { SyncRuns } from './replication/sync-runs.js';
+import { StateMetrics } from './state-metrics.js';
+import { version } from './version.js';
 
 const WORKERS = 4;
 const INSTALL_RETRY_MS = 5_000;
@@ -46,12 +49,18 @@ export async function runControllerApp(
   let leading = false;
   const ready: HealthCheck = () =>
     leading || config.LEADER_ELECTION ? { ok: true } : { ok: false, reason: 'not started yet' };
-  // Filled by the leader, which alone has connections to agents.
-  const metered = new MeteredClusters();
+  const observed = new ObservedWork();
+  new StateMetrics({
+    ...{ registry, version: version() },
+    replications: () => observed.replications(),
+    remoteClusters: () => observed.remoteClusters(),
+    leading: () => observed.isActive,
+    queues: () => observed.queues(),
+  });
   const servers = [
     await serveMetrics(
       config.METRICS_PORT,
-      new AgentMetrics({ registry, clusters: () => metered.all(), logger }),
+      new AgentMetrics({ registry, clusters: () => observed.agents(), logger }),
     ),
     await serveHealth(config.HEALTH_PORT, { live: {}, ready: { started: ready } }),
   ];
@@ -59,7 +68,7 @@ export async function runControllerApp(
   const lead = async (leaderSignal: AbortSignal): Promise<void> => {
     leading = true;
     logger.info('leading', { identity });
-    await work({ config, source, metrics, metered, logger, identity }, leaderSignal);
+    await work({ config, source, metrics, observed, logger, identity }, leaderSignal);
   };
   try {
     if (!config.LEADER_ELECTION) {
@@ -90,22 +99,9 @@ interface Context {
   readonly config: ControllerConfig;
   readonly source: Cluster;
   readonly metrics: SyncMetrics;
-  readonly metered: MeteredClusters;
+  readonly observed: ObservedWork;
   readonly logger: Logger;
   readonly identity: string;
-}
-
-/** Whose agents are asked for metrics: none while this process does not lead. */
-class MeteredClusters {
-  source: Agents | undefined;
-  remotes: RemoteClusters | undefined;
-
-  all(): Map<string, MeteredAgents> {
-    const all = new Map<string, MeteredAgents>();
-    if (this.source !== undefined) all.set('source', this.source);
-    for (const [key, { agents }] of this.remotes?.handles() ?? []) all.set(key, agents);
-    return all;
-  }
 }
 
 /** What only the leader does. */
@@ -127,8 +123,12 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     await source.client.get({ resource: wellKnown.namespaces, name: 'kube-system' }, { signal })
   ).metadata.uid;
   const sourceAgents = await makeSourceAgents(context, sourceId ?? '', signal);
-  context.metered.source = sourceAgents;
-  context.metered.remotes = remotes;
+  context.observed.begin({
+    ...{ sourceAgents, remotes },
+    replications: replicationMirror.store,
+    remoteClusters: clusterMirror.store,
+    queues: { remotecluster: clusterQueue, replication: replicationQueue },
+  });
   const runs = new SyncRuns({
     ...{ source, sourceAgents, metrics, events, logger },
     concurrency: config.CONCURRENT_SYNCS,
@@ -183,8 +183,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
       ),
     ]);
   } finally {
-    context.metered.source = undefined;
-    context.metered.remotes = undefined;
+    context.observed.end();
     await runs.close();
     remotes.close();
     sourceAgents.close();

@@ -1,11 +1,10 @@
 import type { ReconcileSample, RequestSample } from '@dr-syncer/kube';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 
 /** Metrics of the controller's own work. Label values are bounded: kinds, verbs, results, Replications. */
 export class SyncMetrics {
   readonly #syncs: Counter;
   readonly #duration: Histogram;
-  readonly #lastSuccess: Gauge;
   readonly #requests: Counter;
   readonly #reconciles: Histogram;
 
@@ -23,12 +22,6 @@ export class SyncMetrics {
       buckets: [0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 14_400],
       registers,
     });
-    this.#lastSuccess = new Gauge({
-      name: 'dr_syncer_last_success_timestamp_seconds',
-      help: 'Unix time of the state that the standby has: start of the last sync that copied everything.',
-      labelNames: ['replication'],
-      registers,
-    });
     this.#requests = new Counter({
       name: 'dr_syncer_api_requests_total',
       help: 'Requests to API servers, by verb, resource and HTTP status (0: no response).',
@@ -44,10 +37,9 @@ export class SyncMetrics {
     });
   }
 
-  syncEnded(replication: string, ok: boolean, seconds: number, startedAt: Date): void {
+  syncEnded(replication: string, ok: boolean, seconds: number): void {
     this.#syncs.inc({ replication, result: ok ? 'success' : 'failure' });
     this.#duration.observe(seconds);
-    if (ok) this.#lastSuccess.set({ replication }, startedAt.getTime() / 1000);
   }
 
   request({ verb, resource, status }: RequestSample): void {

@@ -134,7 +134,7 @@ export class SyncRuns {
     progress.condition({ type: 'Syncing', status: 'False', reason: 'Ended', message: `Request ${request}.` });
     await writer.flush();
     await clearRequest(source, object, request);
-    metrics.syncEnded(key, ok, seconds, startedAt);
+    metrics.syncEnded(key, ok, seconds);
     events.record({
       ...{ regarding: object, action: 'Sync', message },
       ...(ok ? { type: 'Normal', reason: 'SyncCompleted' } : { type: 'Warning', reason }),

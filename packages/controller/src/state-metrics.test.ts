@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { KubeObject } from '@dr-syncer/kube';
+import { Registry } from 'prom-client';
+
+import { StateMetrics } from './state-metrics.js';
+
+const condition = (type: string, status: string, reason: string) => ({
+  ...{ type, status, reason, message: 'm', lastTransitionTime: '2026-01-01T00:00:00Z' },
+});
+
+describe('Given Replications and RemoteClusters with a status', () => {
+  let registry: Registry;
+  let replications: KubeObject[];
+  let remoteClusters: KubeObject[];
+
+  beforeEach(() => {
+    registry = new Registry();
+    const metadata = { name: 'a', namespace: 'n', creationTimestamp: '2026-01-01T00:00:00Z' };
+    const volumes = [{ name: 'data', phase: 'Succeeded', lastSuccessTime: '2026-01-01T00:01:00Z' }];
+    replications = [
+      {
+        ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication', metadata },
+        status: {
+          phase: 'Failed',
+          lastSuccessTime: '2026-01-01T00:02:00Z',
+          syncStats: { total: 10, applied: 1, unchanged: 6, failed: 2, skipped: 1 },
+          volumes,
+        },
+      },
+      {
+        ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication' },
+        metadata: { ...metadata, name: 'new' },
+      },
+    ];
+    remoteClusters = [
+      {
+        ...{
+          apiVersion: 'dr-syncer.io/v1alpha1',
+          kind: 'RemoteCluster',
+          metadata: { ...metadata, name: 'r' },
+        },
+        status: {
+          conditions: [
+            condition('Ready', 'True', 'Ready'),
+            condition('Reachable', 'False', 'RemoteUnreachable'),
+          ],
+          agentStatus: { desired: 3, ready: 2, summary: '2/3' },
+          sshKey: { fingerprint: 'SHA256:x', createdAt: '2026-01-01T00:00:00Z' },
+        },
+      },
+    ];
+    new StateMetrics({
+      ...{ registry, version: '1.2.3', leading: () => true, queues: () => ({ replication: 4 }) },
+      replications: () => replications,
+      remoteClusters: () => remoteClusters,
+    });
+  });
+
+  test('when asked, it gives each as a gauge', async () => {
+    const lines = (await registry.metrics()).split('\n');
+
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'dr_syncer_leader 1',
+        'dr_syncer_build_info{version="1.2.3"} 1',
+        'dr_syncer_work_queue_depth{controller="replication"} 4',
+        'dr_syncer_replication_phase{replication="n/a",phase="Failed"} 1',
+        'dr_syncer_replication_phase{replication="n/a",phase="Completed"} 0',
+        'dr_syncer_replication_phase{replication="n/new",phase="Pending"} 1',
+        'dr_syncer_replication_created_timestamp_seconds{replication="n/new"} 1767225600',
+        'dr_syncer_last_success_timestamp_seconds{replication="n/a"} 1767225720',
+        'dr_syncer_replication_objects{replication="n/a",result="failed"} 2',
+        'dr_syncer_volume_phase{replication="n/a",claim="data",phase="Succeeded"} 1',
+        'dr_syncer_volume_last_success_timestamp_seconds{replication="n/a",claim="data"} 1767225660',
+        'dr_syncer_remote_cluster_condition{remote_cluster="n/r",condition="Ready",reason="Ready"} 1',
+        'dr_syncer_remote_cluster_condition{remote_cluster="n/r",condition="Reachable",reason="RemoteUnreachable"} 0',
+        'dr_syncer_remote_cluster_agents{remote_cluster="n/r",state="ready"} 2',
+        'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="n/r"} 1767225600',
+      ]),
+    );
+    expect(lines.filter((line) => line.includes('last_success') && line.includes('n/new'))).toEqual([]);
+  });
+
+  test('when an object is gone, its series are gone', async () => {
+    await registry.metrics();
+    replications = [];
+    remoteClusters = [];
+
+    const text = await registry.metrics();
+
+    expect(text).not.toContain('n/a');
+    expect(text).not.toContain('n/r');
+  });
+
+  test('when a status is not as the schema says, the object is shown as pending and nothing is thrown', async () => {
+    replications = [{ ...(replications[0] as KubeObject), status: { phase: 7 } }];
+
+    expect(await registry.metrics()).toContain(
+      'dr_syncer_replication_phase{replication="n/a",phase="Pending"} 1',
+    );
+  });
+});
