@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 import type { ClusterAccess } from './cluster-access.js';
 import type {
   ApplyOptions,
@@ -24,6 +26,7 @@ import {
   type Query,
   withQuery,
 } from './paths.js';
+import { type PodPort, portForward } from './port-forward.js';
 import { Requester } from './requester.js';
 import { describeOperation, isRecord, type Operation } from './status-response.js';
 import { groupVersionOf, type KubeObject, type ObjectRef, refOf, type Resource } from './types.js';
@@ -54,10 +57,12 @@ interface Write {
  * `KubeError`; waiting ends with the signal given. Closed by whoever made it.
  */
 export class KubeClient {
+  readonly #access: ClusterAccess;
   readonly #requester: Requester;
   readonly #listTimeoutMs: number;
 
   constructor(access: ClusterAccess, options: KubeClientOptions = {}) {
+    this.#access = access;
     this.#requester = new Requester(access, options);
     this.#listTimeoutMs = options.listTimeoutMs ?? DEFAULT_LIST_TIMEOUT_MS;
   }
@@ -261,6 +266,13 @@ export class KubeClient {
       });
     }
     return { gitVersion: gitVersion.slice(0, 64), major, minor };
+  }
+
+  /**
+   * A byte stream to a port of a pod: see `portForward`. It is the caller's to end, also when the client is closed.
+   */
+  portForward(target: PodPort, options: CallOptions = {}): Promise<Duplex> {
+    return portForward(this.#access, target, options);
   }
 
   get openWatches(): number {

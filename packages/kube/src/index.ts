@@ -17,6 +17,7 @@ export * from './kubeconfig.js';
 export * from './lease.js';
 export * from './merge-patch.js';
 export { dropManagedFields, type ReflectorHandler, type Transform } from './mirror.js';
+export type { PodPort } from './port-forward.js';
 export * from './reflector.js';
 export * from './status.js';
 export * from './store.js';
