@@ -15,6 +15,8 @@ const environment = z.object({
   HEALTH_PORT: port.default(8081),
   HOST_KEY_DIR: directory.default('/etc/dr-syncer/host-keys'),
   AUTHORIZED_KEYS_FILE: directory.default('/etc/dr-syncer/authorized-keys/authorized_keys'),
+  /** Volumes that take no data, a PV name a line; may be absent. */
+  FENCE_FILE: directory.default('/etc/dr-syncer/fence/volumes'),
   /** Shared by the two containers. */
   SOCKET_DIR: directory.default('/run/dr-syncer'),
   /** Of the mover alone. */

@@ -43,6 +43,7 @@ async function ssh({ config, logger, registry, signal }: Context): Promise<void>
         port: config.SSH_PORT,
         hostKeyFiles: HOST_KEYS.map((file) => join(config.HOST_KEY_DIR, file)),
         authorizedKeysFile: config.AUTHORIZED_KEYS_FILE,
+        fenceFile: config.FENCE_FILE,
         moverSocket: join(config.SOCKET_DIR, 'mover.sock'),
         nodeName: config.NODE_NAME,
         version: version(),

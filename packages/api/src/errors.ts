@@ -117,6 +117,11 @@ const table = {
     remedy:
       'The agent does not see the volume below the kubelet directory of the node; check agentDeployment.kubeletDir.',
   },
+  VolumeFenced: {
+    kind: 'wait',
+    remedy:
+      'The standby is active, so its volumes take no data. "dr-syncer failback" hands it back, when that is wanted.',
+  },
   VolumeReadOnly: {
     kind: 'wait',
     remedy:

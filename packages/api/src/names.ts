@@ -56,6 +56,8 @@ export const agentNames = {
   serviceAccount: 'dr-syncer-agent',
   /** Secret in the agent's own cluster: `ssh_host_ed25519_key`, `ssh_host_rsa_key` and their `.pub`. */
   hostKeysSecret: 'dr-syncer-agent-host-keys',
+  /** ConfigMap in the agent's own cluster, made at a failover: `volumes`, names of PVs that take no data. */
+  fenceConfigMap: 'dr-syncer-agent-fence',
   /** Secret in the agent's own cluster: `authorized_keys`. */
   authorizedKeysSecret: 'dr-syncer-agent-authorized-keys',
 } as const;

@@ -14,6 +14,8 @@ export class SshMetrics {
   readonly refusedCommands: Counter<'code'>;
   readonly windowStalls: Counter<'direction'>;
   readonly grants: Gauge;
+  readonly fencedVolumes: Gauge;
+  readonly fence: Gauge<'digest'>;
   readonly keyFileReloads: Counter<'file' | 'outcome'>;
   readonly keyFileProblems: Gauge;
 
@@ -70,6 +72,17 @@ export class SshMetrics {
       name: name('window_stalls_total'),
       help: 'Times a transfer waited: for the peer to take data (sent), for rsync to take it (received)',
       labelNames: ['direction'],
+      registers,
+    });
+    this.fencedVolumes = new Gauge({
+      name: name('fenced_volumes'),
+      help: 'Volumes that take no data because their standby is active',
+      registers,
+    });
+    this.fence = new Gauge({
+      name: name('fence'),
+      help: 'Always 1; the label says which set of volumes is fenced, or that the file is broken',
+      labelNames: ['digest'],
       registers,
     });
     this.grants = new Gauge({ name: name('grants'), help: 'Grants open', registers });

@@ -3,7 +3,10 @@ import { type FSWatcher, watch } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-export type FileText = { readonly text: string } | { readonly error: string };
+export type FileText =
+  | { readonly text: string }
+  /** `code`: errno's name, where it was one. */
+  | { readonly error: string; readonly code?: string };
 
 /** Reads at most `maxBytes`; a longer file is an error. */
 export async function readBounded(path: string, maxBytes: number): Promise<FileText> {
@@ -23,7 +26,8 @@ export async function readBounded(path: string, maxBytes: number): Promise<FileT
       await handle.close();
     }
   } catch (err) {
-    return { error: err instanceof Error ? err.message : String(err) };
+    const code = (err as NodeJS.ErrnoException).code;
+    return { error: err instanceof Error ? err.message : String(err), ...(code !== undefined && { code }) };
   }
 }
 

@@ -12,6 +12,7 @@ import {
 import type { AuditLog } from '../audit/audit-log.js';
 import type { KeyRing } from '../server/key-ring.js';
 import type { SshMetrics } from '../server/metrics.js';
+import type { Fence } from './fence.js';
 import type { MoverLink } from './mover-link.js';
 
 export interface GrantsDeps {
@@ -19,6 +20,7 @@ export interface GrantsDeps {
   readonly keys: KeyRing;
   readonly metrics: SshMetrics;
   readonly audit: AuditLog;
+  readonly fence: Pick<Fence, 'check' | 'isFenced'>;
   /** Grants that may be open at a time. */
   readonly max: number;
   readonly now: () => Date;
@@ -34,10 +36,14 @@ interface OpenGrant {
   readonly timer: NodeJS.Timeout;
 }
 
-type CloseReason = 'Closed' | 'Expired' | 'Replaced' | 'MoverLost' | 'Shutdown';
+type CloseReason = 'Closed' | 'Expired' | 'Replaced' | 'MoverLost' | 'Fenced' | 'Shutdown';
 
 /** A transfer that has not begun in a week never will; also within what a timer can hold. */
 const MAX_LIFETIME_MS = 7 * 86_400_000;
+
+function writesTo({ direction, volume }: Grant, fence: GrantsDeps['fence']): boolean {
+  return direction === 'write' && fence.isFenced(volume.pvName);
+}
 
 /** What the mover needs to know of a grant: not who may use it, but what with. */
 function receiverOf({ id, volume, direction, allowDelete, expiresAt, identity, preserve }: Grant) {
@@ -63,9 +69,10 @@ export class Grants {
    * Has the mover fix directory and identity, then lets the key in. The same grant again is answered as before, so an
    * answer that was lost can be asked for again; another one with the same id takes its place.
    *
-   * @throws DrError BadRequest, or what the mover says
+   * @throws DrError VolumeFenced, BadRequest, or what the mover says
    */
   async open(grant: Grant, signal: AbortSignal): Promise<Result<'grants.open'>> {
+    this.#checkFence(grant);
     const present = this.#open.get(grant.id);
     if (present !== undefined && isDeepStrictEqual(present.grant, grant))
       return { path: present.path, user: SSH_USER };
@@ -100,6 +107,12 @@ export class Grants {
     return { grants };
   }
 
+  /** Ends what writes to volumes that are fenced by now. */
+  async closeFenced(): Promise<void> {
+    const fenced = [...this.#open.values()].filter(({ grant }) => writesTo(grant, this.#deps.fence));
+    await Promise.all(fenced.map(({ grant }) => this.close(grant.id, 'Fenced')));
+  }
+
   closeAll(reason: CloseReason): void {
     for (const id of [...this.#open.keys()]) this.#remove(id, reason);
   }
@@ -107,6 +120,8 @@ export class Grants {
   async #install(grant: Grant, lifetimeMs: number, signal: AbortSignal): Promise<Result<'grants.open'>> {
     const { path } = await this.#deps.mover.request('receivers.open', receiverOf(grant), { signal });
     try {
+      // Fenced while the mover was asked.
+      this.#checkFence(grant);
       const { line, key } = this.#render(grant, path);
       this.#deps.keys.addGrant({ id: grant.id, allowDevices: grant.preserve.devices }, key);
       const timer = setTimeout(() => void this.close(grant.id, 'Expired'), lifetimeMs);
@@ -141,6 +156,10 @@ export class Grants {
     // The first line that has a key is the one that counts: a second meaning for it would never be looked at.
     if (this.#deps.keys.has(key.blob)) throw new DrError('BadRequest', 'the key is in use already');
     return { line, key };
+  }
+
+  #checkFence(grant: Grant): void {
+    if (grant.direction === 'write') this.#deps.fence.check(grant.volume.pvName);
   }
 
   #checkLifetime(grant: Grant): number {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 
@@ -25,6 +25,7 @@ import {
   type Workbench,
 } from '../server/testing/fixture.js';
 import { eventually, run } from '../server/testing/process.js';
+import { fenceDigest } from './fence.js';
 import { runSshContainer } from './run-ssh-container.js';
 import { SmallMover } from './testing/small-mover.js';
 
@@ -86,6 +87,7 @@ describe('Given the ssh container with a mover beside it', () => {
     hostKey = await bench.key('host');
     transferKey = await bench.key('transfer');
     await mkdir(join(bench.dir, 'src'));
+    await mkdir(join(bench.dir, 'fence'));
     await writeFile(join(bench.dir, 'src/file'), 'hello');
     await writeFile(join(bench.dir, 'src/big'), Buffer.alloc(8_000_000));
     mover = new SmallMover(bench.dir, join(bench.dir, 'volumes'));
@@ -107,6 +109,7 @@ describe('Given the ssh container with a mover beside it', () => {
           port: 0,
           hostKeyFiles: [hostKey.file],
           authorizedKeysFile,
+          fenceFile: join(bench.dir, 'fence/volumes'),
           moverSocket: mover.socketPath,
           nodeName: 'node-1',
           version: '1.2.3',
@@ -200,6 +203,61 @@ describe('Given the ssh container with a mover beside it', () => {
     expect(replay.stderr).toContain('Permission denied');
     expect(audit('authentication').at(-1)).toMatchObject({ outcome: 'failure', reason: 'Expired' });
     expect(await control.peer.request('grants.close', { id: 'g3' })).toEqual({ closed: false });
+  });
+
+  describe('and a fence file', () => {
+    const fenceFile = () => join(bench.dir, 'fence/volumes');
+    const openGrant = (id: string, more: Partial<Grant> = {}) =>
+      control.peer.request('grants.open', grantOf(id, more));
+    const fenceBecomes = async (digest: string): Promise<void> => {
+      for (let tries = 0; tries < 500; tries += 1) {
+        const metric = await registry.getSingleMetric('dr_syncer_ssh_fence')?.get();
+        if (metric?.values[0]?.labels['digest'] === digest) return;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      throw new Error(`the fence did not become ${digest}`);
+    };
+    const fenced = async (text: string, digest: string) => {
+      await writeFile(fenceFile(), text);
+      await fenceBecomes(digest);
+    };
+
+    afterEach(async () => {
+      await rm(fenceFile(), { force: true });
+      await fenceBecomes(fenceDigest(new Set()));
+    });
+
+    test('When a volume is fenced, then what writes to it ends, no grant can be opened, and others go on', async () => {
+      await openGrant('g-fence-1');
+
+      await fenced('# an active standby\npv-1\n', fenceDigest(new Set(['pv-1'])));
+
+      await eventually(() => audit('grant').some(({ reason }) => reason === 'Fenced') || undefined);
+      expect((await control.peer.request('grants.list', {})).grants).toEqual([]);
+      await expect(openGrant('g-fence-2')).rejects.toMatchObject({ code: 'VolumeFenced' });
+      const other = { podUid: '0b5c0f3e-aaaa-bbbb-cccc-000000000000', pvName: 'pv-2' };
+      await openGrant('g-fence-3', { volume: other });
+      await control.peer.request('grants.close', { id: 'g-fence-3' });
+    });
+
+    test('When a volume is fenced, then it can still be read from', async () => {
+      await fenced('pv-1', fenceDigest(new Set(['pv-1'])));
+
+      await openGrant('g-fence-4', { direction: 'read' });
+      expect(await control.peer.request('grants.close', { id: 'g-fence-4' })).toEqual({ closed: true });
+    });
+
+    test.each([
+      ['has a line that is no name', 'pv-1\n../etc\n'],
+      ['is too long', 'a'.repeat(2 * 1024 * 1024)],
+    ])('When the file %s, then every volume is fenced', async (_what, text) => {
+      await fenced(text, 'broken');
+
+      await expect(openGrant('g-fence-5')).rejects.toMatchObject({
+        code: 'VolumeFenced',
+        message: expect.stringContaining("can't be read") as unknown,
+      });
+    });
   });
 
   test('When a grant expires, then it is gone and its transfer with it', async () => {

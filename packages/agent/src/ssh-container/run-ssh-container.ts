@@ -9,6 +9,7 @@ import { defaultSshLimits, type SshLimits } from '../server/limits.js';
 import { SshMetrics } from '../server/metrics.js';
 import { auditLogTo, runSshServer, type SshServerSettings } from '../server/run-ssh-server.js';
 import { controlService } from './control-session.js';
+import { Fence } from './fence.js';
 import { Grants } from './grants.js';
 import { MoverLink } from './mover-link.js';
 import { MoverReceivers } from './mover-receivers.js';
@@ -16,6 +17,8 @@ import { MoverReceivers } from './mover-receivers.js';
 export interface SshContainerConfig extends SshServerSettings {
   /** Unix socket of the mover container, in the directory that both share. */
   readonly moverSocket: string;
+  /** Volumes that take no data: see `Fence`. */
+  readonly fenceFile: string;
   /** The node's name in the API server. */
   readonly nodeName: string;
   /** The agent's own version. */
@@ -48,11 +51,16 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
   const audit = auditLogTo(deps.auditSink);
   const mover = new MoverLink({ socketPath: config.moverSocket, logger });
   let endSessions: () => void = () => undefined;
-  const grants = new Grants({
+  const fence = new Fence({
+    ...{ file: config.fenceFile, metrics, logger },
+    onChange: () => void grants.closeFenced(),
+  });
+  const grants: Grants = new Grants({
     mover,
     keys,
     metrics,
     audit,
+    fence,
     max: limits.grants,
     now,
     onRemoved: () => endSessions(),
@@ -66,6 +74,8 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
     startedAt: now(),
     now,
   });
+  // Before the port is open: nothing gets in that should be fenced.
+  await fence.start();
   const linked = mover.run(signal);
   try {
     await runSshServer(
@@ -81,6 +91,7 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
       },
     );
   } finally {
+    fence.close();
     grants.closeAll('Shutdown');
   }
   await linked;

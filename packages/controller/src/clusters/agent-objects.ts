@@ -63,6 +63,8 @@ function podSpec(settings: AgentSettings): Record<string, unknown> {
         name: 'authorized-keys',
         secret: { secretName: agentNames.authorizedKeysSecret, defaultMode: 0o440 },
       },
+      // Made at a failover, by whoever has this cluster.
+      { name: 'fence', configMap: { name: agentNames.fenceConfigMap, optional: true } },
       { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
       { name: 'mover', emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } },
       { name: 'pods', hostPath: { path: `${settings.kubeletDir}/pods`, type: 'Directory' } },
@@ -108,6 +110,7 @@ function sshContainer({ image, resources, port }: AgentSettings): Record<string,
     volumeMounts: [
       { name: 'host-keys', mountPath: '/etc/dr-syncer/host-keys', readOnly: true },
       { name: 'authorized-keys', mountPath: '/etc/dr-syncer/authorized-keys', readOnly: true },
+      { name: 'fence', mountPath: '/etc/dr-syncer/fence', readOnly: true },
       { name: 'run', mountPath: '/run/dr-syncer' },
     ],
   };

@@ -127,6 +127,7 @@ export class TestAgent {
           port: 0,
           hostKeyFiles: [host.file],
           authorizedKeysFile,
+          fenceFile: join(this.bench.dir, 'fence'),
           moverSocket: this.controlSocket,
           nodeName: 'node-1',
           version: '1.2.3',
