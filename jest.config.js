@@ -8,6 +8,8 @@ export default {
   testEnvironment: 'node',
   // Most of the time goes into the programs that the tests start (rsync, ssh), so a worker for each core.
   maxWorkers: '100%',
+  // A hang, not a speed, is what a timeout finds: keys are made and servers started on machines that do other work too.
+  testTimeout: 30_000,
   roots: ['<rootDir>/packages'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
