@@ -155,6 +155,14 @@ const table = {
     kind: 'retry',
     remedy: 'No data moved for the stall timeout; check the network between the nodes.',
   },
+  TransferInterrupted: {
+    kind: 'retry',
+    remedy: 'The agent of the source node has restarted; the next attempt goes on from what is there.',
+  },
+  VolumeBusy: {
+    kind: 'retry',
+    remedy: 'Another transfer writes to the volume. If it should not, look for a second Replication of it.',
+  },
   DestinationFull: { kind: 'wait', remedy: 'Grow the volume at the destination or free space in it.' },
   RsyncTooOld: { kind: 'terminal', remedy: 'Privileged movers need rsync 3.5 or newer in the agent image.' },
   // Agent protocol

@@ -9,6 +9,8 @@ export interface MoverDirectories {
   readonly jobs: string;
   /** Where processes wait to be let through. */
   readonly gates: string;
+  /** States of transfers: what the process before has left there stays. */
+  readonly states: string;
 }
 
 /**
@@ -28,6 +30,7 @@ export async function prepareDirectories(
     runs: join(socketDir, 'runs'),
     jobs: join(privateDir, 'jobs'),
     gates: join(privateDir, 'gates'),
+    states: join(privateDir, 'states'),
   };
   await rm(directories.controlSocket, { force: true });
   for (const dir of [directories.runs, directories.jobs, directories.gates]) {

@@ -13,6 +13,7 @@ import { MoverMetrics } from './metrics.js';
 import { VerifiedLauncher } from './process/launch.js';
 import { Receivers } from './receivers/receivers.js';
 import { RsyncFacts } from './rsync-facts.js';
+import { JobStore } from './transfers/job-store.js';
 import { Transfers } from './transfers/transfers.js';
 import { VolumeLocator } from './volumes/locate.js';
 import { readMounts } from './volumes/mounts.js';
@@ -93,6 +94,7 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
     locator,
     rsync,
     push: { launcher: verified, rsyncPath: rsync.path, tools: config, jobsDir: directories.jobs },
+    store: new JobStore(directories.states, logger),
     maxLive: limits.transfers,
     maxEnded: limits.endedTransfers,
     keepEndedMs: limits.keepEndedMs,

@@ -46,8 +46,8 @@ function writesTo({ direction, volume }: Grant, fence: GrantsDeps['fence']): boo
 }
 
 /** What the mover needs to know of a grant: not who may use it, but what with. */
-function receiverOf({ id, volume, direction, allowDelete, expiresAt, identity, preserve }: Grant) {
-  return { id, volume, direction, allowDelete, expiresAt, identity, preserve };
+function receiverOf({ publicKey: _, from: __, ...rest }: Grant) {
+  return rest;
 }
 
 /**

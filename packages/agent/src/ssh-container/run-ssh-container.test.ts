@@ -60,6 +60,8 @@ describe('Given the ssh container with a mover beside it', () => {
     expiresAt: new Date(Date.now() + 60_000).toISOString(),
     identity: { uid: 1, gid: 1, groups: [1], capabilities: [], umask: '0007', privileged: false },
     preserve: { devices: false, fileCapabilities: false },
+    holder: 'holder',
+    streams: 4,
     ...more,
   });
 

@@ -62,6 +62,12 @@ const pvcConfig = z.object({
     .max(2_592_000)
     .default(86_400)
     .describe('Longest time for one volume; 0: no limit.'),
+  startTimeoutSeconds: z
+    .int()
+    .min(5)
+    .max(3600)
+    .default(60)
+    .describe('The destination has to answer within this time after a transfer was started.'),
   stallTimeoutSeconds: z
     .int()
     .min(5)
@@ -130,6 +136,14 @@ export const volumeStatus = z.object({
   filesTransferred: z.int().optional(),
   filesTotal: z.int().optional(),
   filesDeleted: z.int().optional(),
+  attempt: z.int().optional().describe('Which attempt this is, when it is not the first.'),
+  failures: z
+    .array(
+      z.object({ path: z.string(), side: z.string(), problem: z.string(), needs: z.string().optional() }),
+    )
+    .max(10)
+    .optional()
+    .describe('The first files that could not be copied, and the permission that was missing.'),
   startedAt: timestamp.optional(),
   firstByteAt: timestamp.optional(),
   finishedAt: timestamp.optional(),

@@ -1,4 +1,4 @@
-import type { Replication } from '@dr-syncer/api';
+import { DrError, type Replication } from '@dr-syncer/api';
 import type { PrivilegePolicy } from '@dr-syncer/identity';
 import { type EventRecorder, type KubeObject, kubeToDrError } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
@@ -71,12 +71,13 @@ export class SyncRuns {
   }
 
   cancel(key: string): void {
-    this.#runs.get(key)?.abort();
+    this.#runs.get(key)?.abort(new DrError('Cancelled', 'the Replication is gone'));
   }
 
   /** Ends all runs; transfers go on at the agents and are found again. */
   async close(): Promise<void> {
-    for (const controller of this.#runs.values()) controller.abort();
+    const reason = new DrError('LeadershipLost', 'the controller ends or leads no more');
+    for (const controller of this.#runs.values()) controller.abort(reason);
     await this.#queue.onIdle();
   }
 

@@ -17,6 +17,8 @@ export function volumeProgress(state: TransferState): Partial<VolumeStatus> {
     filesTransferred: state.filesTransferred,
     filesTotal: state.filesTotal,
     filesDeleted: state.filesDeleted,
+    attempt: state.attempt > 1 ? state.attempt : undefined,
+    failures: state.failures,
     startedAt: state.startedAt,
     firstByteAt: state.firstByteAt,
     finishedAt: state.finishedAt,

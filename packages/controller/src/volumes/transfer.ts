@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { DrError, isErrorCode, type Replication, toDrError } from '@dr-syncer/api';
+import { DrError, type ErrorCode, isErrorCode, type Replication, toDrError } from '@dr-syncer/api';
 import { rootModesAgree } from '@dr-syncer/identity';
 import { sleep } from '@dr-syncer/kube';
 import type { Peer, TransferOptions, TransferState, VolumeRef } from '@dr-syncer/ssh';
@@ -21,37 +21,56 @@ export interface VolumeTransfer {
   readonly onState: (state: TransferState) => void;
 }
 
-const ATTEMPTS = 3;
-const BACKOFF_MS = 2_000;
+/** With a new key and grant each; those of one grant are the agent's own matter. */
+const ATTEMPTS = 6;
+const BACKOFF_MS = 1_000;
+const BACKOFF_LONGEST_MS = 30_000;
+/** Attempts of the agent on one grant: about five minutes without a connection. */
+const AGENT_ATTEMPTS = 9;
 const CALL_MS = 30_000;
 /** A grant outlives its transfer by this, so that the end of the transfer is what ends it. */
 const GRANT_MARGIN_S = 300;
-const UNLIMITED_S = 7 * 86_400;
+/** What an agent grants at most. */
+const GRANT_LONGEST_S = 7 * 86_400 - 60;
+/** An agent that cannot be reached may be at work nevertheless. */
+const LOST_MS = 10 * 60_000;
+const LOST: readonly ErrorCode[] = ['AgentUnreachable', 'AgentNotReady', 'Timeout'];
 
 /**
- * Copies one volume: tries again when the cause may pass, and each try goes on from what the one before left.
+ * Copies one volume: tries again when the cause may pass, and each try goes on from what the one before left. When the
+ * signal's reason is LeadershipLost, the transfer is left at work for the controller that comes next.
  *
  * @returns the last state, whose phase is Succeeded
  * @throws DrError what the agents say; SourceEmpty before anything is deleted
  */
 export async function transferVolume(transfer: VolumeTransfer, signal: AbortSignal): Promise<TransferState> {
-  const base = transferId(transfer);
+  const ids = transferIds(transfer);
   for (let attempt = 1; ; attempt += 1) {
-    const id = attempt === 1 ? base : `${base}.${attempt}`;
     try {
-      return await attemptTransfer(transfer, id, signal);
+      return await attemptTransfer(transfer, ids, signal);
     } catch (err) {
       signal.throwIfAborted();
       const problem = toDrError(err);
       if (problem.kind !== 'retry' || attempt === ATTEMPTS) throw problem;
-      await sleep(BACKOFF_MS * 2 ** (attempt - 1), signal);
+      const wait = Math.min(BACKOFF_LONGEST_MS, BACKOFF_MS * 2 ** (attempt - 1));
+      await sleep(wait * (0.75 + 0.5 * Math.random()), signal);
     }
   }
 }
 
-function transferId({ replication, request, source }: VolumeTransfer): string {
-  const text = `${replication.metadata.uid}/${source.volume.claim.metadata.uid ?? ''}/${request}`;
-  return createHash('sha256').update(text).digest('hex').slice(0, 24);
+interface TransferIds {
+  /** Of this Replication and claim, whatever the request: who the volume belongs to while it is copied. */
+  readonly holder: string;
+  readonly id: string;
+}
+
+function transferIds({ replication, request, source }: VolumeTransfer): TransferIds {
+  const holder = digest(`${replication.metadata.uid}/${source.volume.claim.metadata.uid ?? ''}`);
+  return { holder, id: `${holder}.${digest(request)}` };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 20);
 }
 
 function refOf(volume: MountedVolume): VolumeRef {
@@ -60,7 +79,7 @@ function refOf(volume: MountedVolume): VolumeRef {
 
 async function attemptTransfer(
   transfer: VolumeTransfer,
-  id: string,
+  ids: TransferIds,
   signal: AbortSignal,
 ): Promise<TransferState> {
   const { source, destination } = transfer;
@@ -68,16 +87,24 @@ async function attemptTransfer(
     source.agents.peer(source.volume.node, signal),
     destination.agents.peer(destination.volume.node, signal),
   ]);
-  const running = await findRunning(sender, id, signal);
+  const running = await findRunning(sender, ids.id, signal);
   try {
-    if (!running) await begin(transfer, id, sender, receiver, signal);
-    return succeeded(await follow(transfer, id, sender, signal));
-  } finally {
-    await end(sender, receiver, id, signal);
+    if (!running) await begin(transfer, ids, sender, receiver, signal);
+    const state = await follow(transfer, ids.id, sender, signal);
+    await end(transfer, ids.id, signal);
+    return succeeded(state);
+  } catch (err) {
+    if (!isDetached(signal)) await end(transfer, ids.id, signal);
+    throw err;
   }
 }
 
-/** A transfer of this id that goes on, begun by this controller before it was restarted. */
+/** This process ends or leads no more; who comes next asks for the transfer by its id. */
+function isDetached(signal: AbortSignal): boolean {
+  return signal.aborted && signal.reason instanceof DrError && signal.reason.code === 'LeadershipLost';
+}
+
+/** A transfer of this id that goes on or is done, begun by this controller before it was restarted. */
 async function findRunning(sender: Peer, id: string, signal: AbortSignal): Promise<boolean> {
   try {
     const state = await sender.request('transfers.get', { id }, { signal, timeoutMs: CALL_MS });
@@ -92,7 +119,7 @@ async function findRunning(sender: Peer, id: string, signal: AbortSignal): Promi
 
 async function begin(
   { replication, source, destination, identities, sourceRanges }: VolumeTransfer,
-  id: string,
+  { id, holder }: TransferIds,
   sender: Peer,
   receiver: Peer,
   signal: AbortSignal,
@@ -103,7 +130,7 @@ async function begin(
   const [prepared, target, endpoint, addresses] = await Promise.all([
     sender.request(
       'transfers.prepare',
-      { id, volume: refOf(source.volume), identity: identities.source },
+      { id, holder, volume: refOf(source.volume), identity: identities.source },
       call,
     ),
     receiver.request('volumes.locate', refOf(destination.volume), call),
@@ -116,7 +143,8 @@ async function begin(
       `the volume of claim ${source.volume.claim.metadata.name} is empty, its copy is not`,
     );
   }
-  const lifetime = (pvcConfig.timeoutSeconds === 0 ? UNLIMITED_S : pvcConfig.timeoutSeconds) + GRANT_MARGIN_S;
+  const asked = pvcConfig.timeoutSeconds === 0 ? Number.POSITIVE_INFINITY : pvcConfig.timeoutSeconds;
+  const lifetime = Math.min(GRANT_LONGEST_S, asked + GRANT_MARGIN_S);
   const grant = await receiver.request(
     'grants.open',
     {
@@ -129,6 +157,8 @@ async function begin(
       expiresAt: new Date(Date.now() + lifetime * 1000).toISOString(),
       identity: identities.destination,
       preserve,
+      holder,
+      streams: 1,
     },
     call,
   );
@@ -136,7 +166,9 @@ async function begin(
     delete: true,
     excludePaths: pvcConfig.excludePaths ?? [],
     bandwidthLimitKiB: pvcConfig.bandwidthLimit,
+    startTimeoutSeconds: pvcConfig.startTimeoutSeconds,
     stallTimeoutSeconds: pvcConfig.stallTimeoutSeconds,
+    attempts: AGENT_ATTEMPTS,
     totalTimeoutSeconds: pvcConfig.timeoutSeconds,
     checksum: false,
     ...preserve,
@@ -164,23 +196,39 @@ async function follow(
   first: Peer,
   signal: AbortSignal,
 ): Promise<TransferState> {
-  for (let peer = first, lost = 0; ;) {
-    const stop = peer.on('transfer', (state) => {
-      if (state.id === id) onState(state);
-    });
+  let heard = performance.now();
+  for (let peer: Peer | undefined = first, lost = 0; ;) {
     try {
-      const state = await peer.request('transfers.watch', { id }, { signal, timeoutMs: 0 });
+      peer ??= await source.agents.peer(source.volume.node, signal);
+      const state = await watch(peer, id, signal, (progress) => {
+        heard = performance.now();
+        onState(progress);
+      });
       onState(state);
       return state;
     } catch (err) {
       signal.throwIfAborted();
       lost += 1;
-      if (!(err instanceof DrError) || err.code !== 'AgentUnreachable' || lost > 20) throw err;
+      peer = undefined;
+      if (!(err instanceof DrError) || !LOST.includes(err.code) || performance.now() - heard > LOST_MS) throw err;
       await sleep(Math.min(500 * lost, 5_000), signal);
-      peer = await source.agents.peer(source.volume.node, signal);
-    } finally {
-      stop();
     }
+  }
+}
+
+async function watch(
+  peer: Peer,
+  id: string,
+  signal: AbortSignal,
+  onState: (state: TransferState) => void,
+): Promise<TransferState> {
+  const stop = peer.on('transfer', (state) => {
+    if (state.id === id) onState(state);
+  });
+  try {
+    return await peer.request('transfers.watch', { id }, { signal, timeoutMs: 0 });
+  } finally {
+    stop();
   }
 }
 
@@ -194,11 +242,18 @@ function succeeded(state: TransferState): TransferState {
 }
 
 /** Takes the grant and the job away. Failing here must not hide how the transfer ended: both run out by themselves. */
-async function end(sender: Peer, receiver: Peer, id: string, signal: AbortSignal): Promise<void> {
+async function end({ source, destination }: VolumeTransfer, id: string, signal: AbortSignal): Promise<void> {
   // Also when the sync is cancelled: that is when it matters that the transfer ends.
-  const call = { timeoutMs: signal.aborted ? 2_000 : CALL_MS };
-  await Promise.allSettled([
-    receiver.request('grants.close', { id }, call),
-    sender.request('transfers.forget', { id }, call),
-  ]);
+  const timeoutMs = signal.aborted ? 2_000 : CALL_MS;
+  const within = AbortSignal.timeout(timeoutMs);
+  // Maybe not the connections that it began with: those may be gone.
+  const closeGrant = async () => {
+    const peer = await destination.agents.peer(destination.volume.node, within);
+    await peer.request('grants.close', { id }, { timeoutMs });
+  };
+  const forgetJob = async () => {
+    const peer = await source.agents.peer(source.volume.node, within);
+    await peer.request('transfers.forget', { id }, { timeoutMs });
+  };
+  await Promise.allSettled([closeGrant(), forgetJob()]);
 }

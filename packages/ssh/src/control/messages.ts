@@ -52,6 +52,13 @@ export const grantSchema = z.strictObject({
   identity: identitySchema,
   /** Attach `rsync --server` to numeric ids, devices and so on only as these say. */
   preserve: z.strictObject({ devices: z.boolean(), fileCapabilities: z.boolean() }),
+  /**
+   * Whose the volume is while it is written to. A grant of the same holder takes the place of an earlier one, what is
+   * left of that is ended; while another holder's rsync is at work in the volume, the grant is refused.
+   */
+  holder: id,
+  /** Connections at a time. One more ends the oldest: a transfer that tries again has not always been missed before. */
+  streams: z.number().int().min(1).max(32),
 });
 export type Grant = z.infer<typeof grantSchema>;
 
@@ -60,9 +67,14 @@ export const transferOptionsSchema = z.strictObject({
   excludePaths: z.array(z.string().min(1).max(4096)).max(256),
   /** KiB a second as rsync's --bwlimit counts; 0: unlimited. */
   bandwidthLimitKiB: z.number().int().min(0),
-  /** No byte moved for this long: the transfer is ended. */
+  /** From the start of an attempt until the destination's rsync has answered. */
+  startTimeoutSeconds: z.number().int().min(5),
+  /** No byte moved for this long: the attempt is ended. */
   stallTimeoutSeconds: z.number().int().min(5),
+  /** All attempts together; 0: unlimited. */
   totalTimeoutSeconds: z.number().int().min(0),
+  /** How often it is tried at most, for causes that may pass by themselves. An attempt that moved data starts anew. */
+  attempts: z.number().int().min(1).max(100),
   /** Compare by content instead of size and time. */
   checksum: z.boolean(),
   devices: z.boolean(),
@@ -90,13 +102,30 @@ export const transferPhases = [
   'Scanning',
   'Transferring',
   'Finishing',
+  /** An attempt has failed for a cause that may pass (`error` says which); the next one follows by itself. */
+  'Waiting',
   'Succeeded',
   'Failed',
 ] as const;
 
+/** A file that could not be copied, as rsync tells it; names are shown with '?' for what cannot be printed. */
+export const fileFailureSchema = z.object({
+  /** Relative to the volume's root. */
+  path: z.string(),
+  /** Which end: sender, receiver or generator (the receiving end's other half). */
+  side: z.string(),
+  /** What was being done and the error of the system. */
+  problem: z.string(),
+  /** The permission that was missing, where that was it. */
+  needs: z.string().optional(),
+});
+export type FileFailure = z.infer<typeof fileFailureSchema>;
+
 export const transferStateSchema = z.object({
   id,
   phase: z.enum(transferPhases),
+  /** 1 for the first. */
+  attempt: z.number().int(),
   startedAt: time.optional(),
   /** When the first byte of rsync's protocol came back from the destination. */
   firstByteAt: time.optional(),
@@ -119,6 +148,8 @@ export const transferStateSchema = z.object({
   exitCode: z.number().optional(),
   /** Files that vanished while being copied (exit code 24): success with a note. */
   vanished: z.number(),
+  /** The first of the files that could not be copied. */
+  failures: z.array(fileFailureSchema).optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type TransferState = z.infer<typeof transferStateSchema>;
@@ -170,7 +201,8 @@ export const methods = {
     result: z.object({ grants: z.array(z.object({ id, line: z.string(), expiresAt: time })) }),
   },
   'transfers.prepare': {
-    params: z.strictObject({ id, volume: volumeRefSchema, identity: identitySchema }),
+    /** `holder`: as of the grant. An earlier transfer of the same holder is ended: a volume has one at a time. */
+    params: z.strictObject({ id, holder: id, volume: volumeRefSchema, identity: identitySchema }),
     result: z.object({ publicKey: z.string(), volume: volumeInfoSchema }),
   },
   'transfers.start': {

@@ -10,6 +10,7 @@ import { Peer, type PeerOptions } from './peer.js';
 const state: TransferState = {
   id: 't1',
   phase: 'Transferring',
+  attempt: 1,
   bytesDone: 1,
   bytesPerSecond: 2,
   filesTransferred: 3,

@@ -8,6 +8,7 @@ import type { EventData } from '@dr-syncer/ssh';
 import { StderrTail } from '../../server/stderr-tail.js';
 import { killGroup } from '../process/group.js';
 import type { VerifiedLauncher } from '../process/launch.js';
+import { flushFileSystem } from '../volumes/flush.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
 
 export interface ReceiverRunOptions {
@@ -23,6 +24,8 @@ export interface ReceiverRunOptions {
   /** rsync's, ready to run in the volume. */
   readonly args: readonly string[];
   readonly volume: Pick<OpenVolume, 'cwd' | 'fd'>;
+  /** Writes are to be on the device before the exit is told. */
+  readonly flush: boolean;
 }
 
 type ProcessEnd = Pick<ReceiverExit, 'exitCode' | 'signal'>;
@@ -31,6 +34,10 @@ export type ReceiverExit = EventData<'receiver.exit'>;
 /** The peer connects as soon as it has the answer. */
 const CONNECT_MS = 30_000;
 const STDERR_BYTES = 16 * 1024;
+/** rsync has done all it could: success, some files not copied, some vanished. */
+const FINISHED: readonly (number | null)[] = [0, 23, 24];
+/** As rsync says it: error in file I/O. */
+const EXIT_FILE_IO = 11;
 /** Nothing of ours: no home, no locale that would change messages, no proxy. */
 const ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C' };
 
@@ -132,8 +139,21 @@ export class ReceiverRun {
       this.#stderr.push(Buffer.from(`dr-syncer: ${err instanceof Error ? err.message : 'not started'}\n`));
       socket.destroy();
     }
-    const end = await (ended ?? { exitCode: null, signal: 'SIGKILL' });
+    const end = await this.#flushed(await (ended ?? { exitCode: null, signal: 'SIGKILL' }));
     this.#settle({ run: this.run, ...end, stderr: this.#stderr.text() });
+  }
+
+  /** The sending rsync waits for this exit, so its success means that the copy is on the device. */
+  async #flushed(end: ProcessEnd): Promise<ProcessEnd> {
+    const { flush, volume } = this.#options;
+    if (!flush || !FINISHED.includes(end.exitCode)) return end;
+    try {
+      await flushFileSystem(volume.cwd, this.#abort.signal);
+      return end;
+    } catch {
+      this.#stderr.push(Buffer.from('dr-syncer: the device did not take what was written\n'));
+      return { exitCode: EXIT_FILE_IO, signal: null };
+    }
   }
 
   /** Settles when the process has ended and its output has been read; one that never was has ended. */

@@ -32,6 +32,8 @@ function grantOf(id: string, volume: TestVolume, more: Partial<ReceiverGrant> = 
     expiresAt: new Date(Date.now() + 60_000).toISOString(),
     identity: rootIdentity,
     preserve: { devices: false, fileCapabilities: false },
+    holder: 'holder',
+    streams: 1,
     ...more,
   };
 }

@@ -71,7 +71,7 @@ export class Receivers {
   /**
    * Fixes the directory of the volume for as long as the grant lasts: until `close`, its expiry, the end of its owner.
    *
-   * @throws DrError VolumeNotFound, VolumeReadOnly, RsyncTooOld, Busy, BadRequest, Timeout
+   * @throws DrError VolumeNotFound, VolumeReadOnly, VolumeBusy, RsyncTooOld, Busy, BadRequest, Timeout
    */
   async open(owner: ReceiverOwner, grant: ReceiverGrant): Promise<Result<'receivers.open'>> {
     const { rsync, maxGrants, locator } = this.#options;
@@ -103,7 +103,7 @@ export class Receivers {
   /**
    * Readies an rsync that starts when somebody connects to the socket of the answer. `onExit` of the owner follows.
    *
-   * @throws DrError GrantNotFound, BadRequest, VolumeNotMounted, Busy
+   * @throws DrError GrantNotFound, BadRequest, VolumeNotMounted, VolumeBusy, Busy
    */
   async start(
     owner: ReceiverOwner,
@@ -126,6 +126,7 @@ export class Receivers {
     });
     await volume.assertMounted();
     if (direction === 'write') await this.#endOtherWriters(open);
+    await this.#endOldest(open);
     const name = `run-${randomBytes(12).toString('hex')}`;
     const socketPath = join(socketDir, name);
     const run = await ReceiverRun.listen({
@@ -138,6 +139,7 @@ export class Receivers {
       identity,
       args,
       volume,
+      flush: direction === 'write',
     });
     this.#follow(open, run);
     return { run: name, socket: socketPath };
@@ -166,20 +168,37 @@ export class Receivers {
   }
 
   /**
-   * Two grants never write to a volume at a time. What is left of an earlier one, whose connection broke and was not
-   * missed here yet, would go on putting its files over those of the new one. Streams of one transfer share a grant.
+   * Two grants never write to a volume at a time. What is left of an earlier one of the same holder, whose connection
+   * broke and was not missed here yet, would go on putting its files over those of the new one: it is ended.
    */
   async #endOtherWriters(open: OpenGrant): Promise<void> {
+    await this.#end(() => this.#otherWriters(open).map(({ run }) => run));
+  }
+
+  /** @throws DrError VolumeBusy: another holder's rsync is at work in the volume */
+  #otherWriters(open: OpenGrant): { readonly run: ReceiverRun; readonly open: OpenGrant }[] {
+    const others = [...this.#runs.values()].filter((other) => writesToo(open, other.open));
+    const foreign = others.find((other) => other.open.grant.holder !== open.grant.holder);
+    if (foreign === undefined) return others;
+    throw new DrError('VolumeBusy', `the transfer ${foreign.open.grant.id} is writing to the volume`);
+  }
+
+  /** A grant has as many runs as its transfer has streams: one more is a stream that broke and was begun again. */
+  async #endOldest({ grant, runs }: OpenGrant): Promise<void> {
+    const surplus = [...runs].slice(0, Math.max(0, runs.size - grant.streams + 1));
+    await this.#end(() => surplus.filter((run) => runs.has(run)));
+  }
+
+  /** Ends what `which` names, until it names nothing. @throws DrError Busy when that takes too long */
+  async #end(which: () => readonly ReceiverRun[]): Promise<void> {
     const patience = AbortSignal.timeout(END_OTHERS_MS);
     for (;;) {
-      const others = [...this.#runs.values()]
-        .filter((other) => writesToo(open, other.open))
-        .map(({ run }) => run);
-      if (others.length === 0) return;
+      const runs = which();
+      if (runs.length === 0) return;
       if (patience.aborted)
         throw new DrError('Busy', 'another transfer writes to the volume and does not end');
-      for (const run of others) run.kill();
-      await Promise.race([Promise.all(others.map(({ exited }) => exited)), untilAborted(patience)]);
+      for (const run of runs) run.kill();
+      await Promise.race([Promise.all(runs.map(({ exited }) => exited)), untilAborted(patience)]);
     }
   }
 
@@ -209,6 +228,13 @@ export class Receivers {
     const timer = setTimeout(expire, Math.min(lifetimeMs, MAX_TIMER_MS));
     timer.unref();
     const open: OpenGrant = { owner, grant, volume, timer, runs: new Set() };
+    try {
+      if (grant.direction === 'write') this.#otherWriters(open);
+    } catch (err) {
+      clearTimeout(timer);
+      await volume.close();
+      throw err;
+    }
     this.#grants.set(grant.id, open);
     return { path: volume.path };
   }

@@ -170,6 +170,7 @@ export class TestAgent {
     const { peer } = control;
     const { publicKey } = await peer.request('transfers.prepare', {
       id,
+      holder: id,
       volume: from.ref,
       identity: push.source,
     });
@@ -183,6 +184,8 @@ export class TestAgent {
       expiresAt: new Date(Date.now() + 60_000).toISOString(),
       identity: push.destination,
       preserve: { devices: true, fileCapabilities: true },
+      holder: id,
+      streams: 1,
       ...push.grant,
     });
     await peer.request('transfers.start', {
@@ -199,8 +202,10 @@ export class TestAgent {
         delete: true,
         excludePaths: [],
         bandwidthLimitKiB: 0,
-        stallTimeoutSeconds: 30,
+        startTimeoutSeconds: 15,
+      stallTimeoutSeconds: 30,
         totalTimeoutSeconds: 0,
+      attempts: 1,
         checksum: false,
         devices: true,
         fileCapabilities: true,

@@ -1,15 +1,18 @@
 import { type ErrorCode } from '@dr-syncer/api';
+import type { FileFailure } from '@dr-syncer/ssh';
 
 import { connectionFailures, fileFailures } from './exit-codes.js';
+import { parseFileProblem, printable } from './file-problems.js';
 
 const MAX_KEPT = 10;
-const MAX_LINE = 400;
 const MAX_PENDING = 8 * 1024;
 
 /** What a transfer said on its standard error, in bounded memory however much it says. */
 export class ErrorLog {
   readonly #prefixes: readonly string[];
   readonly #kept: string[] = [];
+  readonly #failures: FileFailure[] = [];
+  readonly #needs = new Set<string>();
   #rest = '';
   #problems = 0;
   #vanished = 0;
@@ -42,6 +45,16 @@ export class ErrorLog {
     return this.#kept;
   }
 
+  /** The first files that could not be copied. */
+  get failures(): readonly FileFailure[] {
+    return this.#failures;
+  }
+
+  /** Permissions that were missing, over all files: there are only a few kinds. */
+  get needs(): readonly string[] {
+    return [...this.#needs];
+  }
+
   get vanished(): number {
     return this.#vanished;
   }
@@ -66,11 +79,14 @@ export class ErrorLog {
     this.#fileFailure ??= fileFailures.find(({ pattern }) => pattern.test(text))?.error;
     this.#connectionFailure ??= connectionFailures.find(({ pattern }) => pattern.test(text))?.error;
     this.#problems += 1;
+    const failure = parseFileProblem(text, this.#prefixes);
+    if (failure?.needs !== undefined) this.#needs.add(failure.needs);
+    if (failure && this.#failures.length < MAX_KEPT) this.#failures.push(failure);
     if (this.#kept.length < MAX_KEPT) this.#kept.push(this.#shown(text));
   }
 
   #shown(text: string): string {
     const relative = this.#prefixes.reduce((shown, prefix) => shown.replaceAll(`"${prefix}/`, '"'), text);
-    return relative.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?').slice(0, MAX_LINE);
+    return printable(relative);
   }
 }

@@ -16,7 +16,7 @@ export interface RsyncExit {
  */
 export function transferError(
   { exitCode, signal }: RsyncExit,
-  log: Pick<ErrorLog, 'problems' | 'lines' | 'fileFailure' | 'connectionFailure'>,
+  log: Pick<ErrorLog, 'problems' | 'lines' | 'needs' | 'fileFailure' | 'connectionFailure'>,
   ended?: DrError,
 ): DrError | undefined {
   const entry = exitCode === null ? undefined : exitTable[exitCode];
@@ -42,10 +42,18 @@ function codeOf(
 function describe(
   exitCode: number | null,
   meaning: string,
-  { problems, lines }: Pick<ErrorLog, 'problems' | 'lines'>,
+  { problems, lines, needs }: Pick<ErrorLog, 'problems' | 'lines' | 'needs'>,
 ): string {
   const code = exitCode === null ? '' : ` (rsync exit code ${exitCode})`;
   if (problems === 0) return `${meaning}${code}`;
   const more = problems > lines.length ? `; and ${problems - lines.length} more` : '';
-  return `${meaning}${code}: ${lines.join('; ')}${more}`;
+  const missing = needs.length === 0 ? '' : `. Missing: ${needs.join('; ')}`;
+  return `${meaning}${code}: ${lines.join('; ')}${more}${missing}`;
+}
+
+/** Whether another attempt with the same key and grant has a chance without anybody's doing. */
+export function isTransient({ code }: DrError, { exitCode, signal }: RsyncExit): boolean {
+  if (code === 'AgentUnreachable' || code === 'TransferStalled') return true;
+  if (code !== 'TransferFailed') return false;
+  return exitCode === null ? signal !== null : exitTable[exitCode]?.transient === true;
 }

@@ -1,14 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 
 import { DrError, type Identity, SSH_USER } from '@dr-syncer/api';
-import type { TransferDestination, TransferKey, TransferOptions } from '@dr-syncer/ssh';
+import type { FileFailure, TransferDestination, TransferKey, TransferOptions } from '@dr-syncer/ssh';
 
 import { killGroup } from '../process/group.js';
 import type { VerifiedLauncher } from '../process/launch.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
 import { ErrorLog } from './error-log.js';
 import { JobFiles } from './job-files.js';
-import { transferError } from './outcome.js';
+import { isTransient, transferError } from './outcome.js';
 import { type RsyncOutput, RsyncOutputReader } from './progress.js';
 import { pushOptions, remoteTarget } from './rsync-options.js';
 import { sshRemoteShell, type SshTools } from './ssh-command.js';
@@ -26,7 +26,7 @@ export interface PushSpec {
   readonly identity: Identity;
   readonly key: TransferKey;
   readonly destination: TransferDestination;
-  readonly options: TransferOptions;
+  readonly options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'>;
   readonly onOutput: (output: RsyncOutput) => void;
 }
 
@@ -34,7 +34,10 @@ export interface PushEnd {
   /** Absent: rsync was never started, or ended by a signal. */
   readonly exitCode?: number;
   readonly vanished: number;
+  readonly failures?: readonly FileFailure[];
   readonly error?: DrError;
+  /** The cause of the error may pass by itself. */
+  readonly transient?: boolean;
 }
 
 interface RsyncEnd {
@@ -51,9 +54,6 @@ const VOLUME_FD = 3;
 const VOLUME_PATH = `/proc/self/fd/${VOLUME_FD}`;
 
 const ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C' };
-
-/** Longest delay that setTimeout takes. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs one rsync from the volume to the destination, to its end. Never rejects.
@@ -85,8 +85,8 @@ async function runRsync(
   outer: AbortSignal,
 ): Promise<PushEnd> {
   const { volume, options, destination, onOutput } = spec;
-  const total = totalTimeout(options);
-  const signal = AbortSignal.any([outer, total.signal]);
+  const start = new StartTimeout(options.startTimeoutSeconds);
+  const signal = AbortSignal.any([outer, start.signal]);
   const log = new ErrorLog([VOLUME_PATH, volume.path, destination.path]);
   const reader = new RsyncOutputReader();
   let ended: Promise<RsyncEnd> | undefined;
@@ -101,7 +101,11 @@ async function runRsync(
         env: ENV,
         stdio: ['ignore', 'pipe', 'pipe', volume.fd],
         onSpawn: (child) => {
-          child.stdout?.on('data', (chunk: Buffer) => onOutput(reader.push(chunk)));
+          child.stdout?.on('data', (chunk: Buffer) => {
+            const output = reader.push(chunk);
+            if (output.connected) start.clear();
+            onOutput(output);
+          });
           child.stderr?.on('data', (chunk: Buffer) => log.push(chunk));
           ended = endOf(child);
           stop = () => killGroup(child);
@@ -117,7 +121,8 @@ async function runRsync(
     return {
       ...(exit.exitCode === null ? {} : { exitCode: exit.exitCode }),
       vanished: exit.exitCode === 24 ? Math.max(1, log.vanished) : log.vanished,
-      ...(error ? { error } : {}),
+      ...(log.failures.length > 0 && { failures: log.failures }),
+      ...(error && { error, transient: !outer.aborted && isTransient(error, exit) }),
     };
   } catch (err) {
     log.end();
@@ -125,7 +130,7 @@ async function runRsync(
   } finally {
     // A launch that failed has ended what it had started; wait until it is gone, for it stands in the volume.
     await ended;
-    total.clear();
+    start.clear();
   }
 }
 
@@ -153,10 +158,21 @@ function endOf(child: ChildProcess): Promise<RsyncEnd> {
   });
 }
 
-function totalTimeout({ totalTimeoutSeconds }: TransferOptions): { signal: AbortSignal; clear: () => void } {
-  const controller = new AbortController();
-  if (totalTimeoutSeconds === 0) return { signal: controller.signal, clear: () => undefined };
-  const error = new DrError('Timeout', `the transfer took longer than ${totalTimeoutSeconds} s`);
-  const timer = setTimeout(() => controller.abort(error), Math.min(totalTimeoutSeconds * 1000, MAX_TIMER_MS));
-  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+/** A destination that takes the connection and says nothing would otherwise be waited for until the stall timeout. */
+class StartTimeout {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(seconds: number) {
+    const error = new DrError('AgentUnreachable', `the destination's rsync did not answer within ${seconds} s`);
+    this.#timer = setTimeout(() => this.#controller.abort(error), seconds * 1000);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
 }

@@ -6,7 +6,7 @@ export const PARTIAL_DIR = '.dr-syncer-partial';
 
 /** rsync's options of a push, each with its reason. */
 export function pushOptions(
-  options: TransferOptions,
+  options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'>,
   { identity: receiving, rootModesAgree }: Pick<TransferDestination, 'identity' | 'rootModesAgree'>,
 ): string[] {
   const facts = { delete: options.delete, rootModesAgree };
@@ -38,7 +38,7 @@ export function pushOptions(
 }
 
 /** The first rule that matches counts, so ours stand before those of the user, and both before those for all. */
-function filterOptions({ excludePaths }: TransferOptions): string[] {
+function filterOptions({ excludePaths }: Pick<TransferOptions, 'excludePaths'>): string[] {
   return [
     // Made by mkfs at either end.
     '--filter=- /lost+found',

@@ -10,15 +10,19 @@ import type {
 } from '@dr-syncer/ssh';
 
 import type { OpenVolume } from '../volumes/open-volume.js';
+import { withAttempts } from './attempts.js';
 import { Estimator } from './estimate.js';
 import type { ProgressReport, RsyncOutput } from './progress.js';
 import { push, type PushDeps, type PushEnd } from './push.js';
 import { Rate } from './rate.js';
 import { checkHost } from './ssh-command.js';
 import { parseStatsLine, type RsyncStats } from './stats.js';
+import type { Transfer } from './transfer.js';
 
 export interface PreparedTransfer {
   readonly id: string;
+  /** Whose the volume is while it is copied. */
+  readonly holder: string;
   readonly ref: VolumeRef;
   readonly identity: Identity;
   readonly volume: OpenVolume;
@@ -28,7 +32,7 @@ export interface PreparedTransfer {
 type Phase = TransferState['phase'];
 
 /** One transfer from `prepare` until it is forgotten: what it does and how far it is. */
-export class TransferJob {
+export class TransferJob implements Transfer {
   readonly id: string;
   readonly prepared: PreparedTransfer;
   /** OpenSSH line of the key's public half. */
@@ -38,8 +42,9 @@ export class TransferJob {
   readonly ended: Promise<TransferState>;
   readonly #settle: (state: TransferState) => void;
   readonly #deps: PushDeps;
+  readonly #record: (state: TransferState) => void;
   readonly #abort = new AbortController();
-  readonly #estimator = new Estimator();
+  #estimator = new Estimator();
   readonly #waiting = new Set<() => void>();
   /** Gone with the end: what is remembered of a transfer cannot log in anywhere. */
   #key: TransferKey | undefined;
@@ -51,12 +56,19 @@ export class TransferJob {
   #stats: RsyncStats = {};
   #endedAt: number | undefined;
 
-  constructor(prepared: PreparedTransfer, key: TransferKey, deps: PushDeps) {
+  /** @param record keeps a state for the process after this one */
+  constructor(
+    prepared: PreparedTransfer,
+    key: TransferKey,
+    deps: PushDeps,
+    record: (state: TransferState) => void,
+  ) {
     this.id = prepared.id;
     this.prepared = prepared;
     this.publicKey = key.publicLine;
     this.#key = key;
     this.#deps = deps;
+    this.#record = record;
     let settle: (state: TransferState) => void = () => undefined;
     this.ended = new Promise((resolve) => {
       settle = resolve;
@@ -65,6 +77,7 @@ export class TransferJob {
     this.#state = {
       id: prepared.id,
       phase: 'Prepared',
+      attempt: 1,
       bytesDone: 0,
       bytesPerSecond: 0,
       filesTransferred: 0,
@@ -74,6 +87,7 @@ export class TransferJob {
       bytesReceived: 0,
       vanished: 0,
     };
+    this.#record(this.#state);
   }
 
   /** Milliseconds since 1970; absent while it has not ended. */
@@ -149,15 +163,31 @@ export class TransferJob {
   async #run(key: TransferKey, destination: TransferDestination, options: TransferOptions): Promise<void> {
     const { volume, identity } = this.prepared;
     const onOutput = (output: RsyncOutput) => this.#take(output);
-    const end = await push(
-      this.#deps,
-      { volume, identity, key, destination, options, onOutput },
+    const { attempts, totalTimeoutSeconds } = options;
+    const end = await withAttempts(
+      {
+        ...{ attempts, totalTimeoutSeconds },
+        run: (signal) =>
+          push(this.#deps, { volume, identity, key, destination, options, onOutput }, signal),
+        onAttempt: (attempt) => this.#again(attempt),
+        onWaiting: ({ code, message }) => this.#change({ phase: 'Waiting', error: { code, message } }),
+      },
       this.#abort.signal,
     );
     await this.#finish(end);
   }
 
-  async #finish({ exitCode, vanished, error }: PushEnd): Promise<void> {
+  #again(attempt: number): void {
+    // What the attempt before had found out about totals holds for this one; how far it got does not.
+    this.#estimator = new Estimator();
+    this.#stats = {};
+    this.#rate = new Rate(Date.now());
+    const { error: _, percent: __, ...rest } = this.#state;
+    this.#state = rest;
+    this.#change({ phase: 'Connecting', attempt, bytesDone: 0 });
+  }
+
+  async #finish({ exitCode, vanished, failures, error }: PushEnd): Promise<void> {
     this.#key = undefined;
     await this.prepared.volume.close();
     this.#endedAt = Date.now();
@@ -168,6 +198,7 @@ export class TransferJob {
       // Of the whole, now that there is one.
       bytesPerSecond: took > 0 ? Math.round(this.#state.bytesDone / took) : 0,
       vanished,
+      ...(failures && { failures: [...failures] }),
       ...(error ? { error: { code: error.code, message: error.message } } : { percent: 100 }),
       ...(exitCode === undefined ? {} : { exitCode }),
     });
@@ -175,8 +206,8 @@ export class TransferJob {
   }
 
   #take({ connected, progress, lines }: RsyncOutput): void {
-    if (connected && this.#state.firstByteAt === undefined) {
-      this.#change({ phase: 'Scanning', firstByteAt: new Date().toISOString() });
+    if (connected && this.#state.phase === 'Connecting') {
+      this.#change({ phase: 'Scanning', firstByteAt: this.#state.firstByteAt ?? new Date().toISOString() });
     }
     if (progress) this.#progress(progress);
     for (const line of lines) this.#stats = { ...this.#stats, ...parseStatsLine(line) };
@@ -210,6 +241,7 @@ export class TransferJob {
   #change(part: Partial<TransferState>): void {
     this.#state = { ...this.#state, ...part };
     this.#version += 1;
+    this.#record(this.#state);
     for (const done of [...this.#waiting]) done();
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
@@ -9,12 +9,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { launch } from '../../identity/launch.js';
 import { verifyProcess } from '../../identity/verify.js';
-import { makeWorkbench, type Workbench } from '../../server/testing/fixture.js';
+import { makeWorkbench, recordingLogger, type Workbench } from '../../server/testing/fixture.js';
 import { VerifiedLauncher } from '../process/launch.js';
 import { RsyncFacts } from '../rsync-facts.js';
 import { NSS_WRAPPER, rootIdentity, tenantIdentity } from '../testing/agent.js';
 import { TestKubelet, type TestVolume } from '../testing/kubelet.js';
 import { VolumeLocator } from '../volumes/locate.js';
+import { JobStore } from './job-store.js';
 import { Transfers, type TransfersOptions } from './transfers.js';
 
 describe('Given the transfers of a node', () => {
@@ -24,6 +25,7 @@ describe('Given the transfers of a node', () => {
   let hostKey: string;
   let transfers: Transfers;
   let ended: string[];
+  let states: string;
 
   const make = (more: Partial<TransfersOptions> = {}) =>
     new Transfers({
@@ -35,6 +37,7 @@ describe('Given the transfers of a node', () => {
         tools: { sshPath: '/usr/bin/ssh', nssWrapperPath: NSS_WRAPPER },
         jobsDir: join(bench.dir, 'jobs'),
       },
+      store: new JobStore(states, recordingLogger([])),
       maxLive: 2,
       maxEnded: 2,
       keepEndedMs: 60_000,
@@ -43,7 +46,7 @@ describe('Given the transfers of a node', () => {
       ...more,
     });
 
-  const prepared = (id: string) => ({ id, volume: volume.ref, identity: rootIdentity });
+  const prepared = (id: string) => ({ id, holder: `of-${id}`, volume: volume.ref, identity: rootIdentity });
 
   /** To a port where nobody listens. */
   const started = (id: string, host = '127.0.0.1'): Params<'transfers.start'> => ({
@@ -60,8 +63,10 @@ describe('Given the transfers of a node', () => {
       delete: true,
       excludePaths: [],
       bandwidthLimitKiB: 0,
+      startTimeoutSeconds: 15,
       stallTimeoutSeconds: 30,
       totalTimeoutSeconds: 0,
+      attempts: 1,
       checksum: false,
       devices: false,
       fileCapabilities: false,
@@ -76,7 +81,8 @@ describe('Given the transfers of a node', () => {
     volume = await kubelet.volume();
   });
 
-  beforeEach(() => {
+  beforeEach(async () => {
+    states = await mkdtemp(join(bench.dir, 'states-'));
     ended = [];
     transfers = make();
   });

@@ -5,13 +5,18 @@ import { generateTransferKey, type Params, type Result, type TransferState } fro
 
 import type { RsyncFacts } from '../rsync-facts.js';
 import { infoOf, type VolumeLocator } from '../volumes/locate.js';
+import type { JobStore } from './job-store.js';
 import type { PushDeps } from './push.js';
+import { RestoredTransfer } from './restored-transfer.js';
+import type { Transfer } from './transfer.js';
 import { TransferJob } from './transfer-job.js';
 
 export interface TransfersOptions {
   readonly locator: VolumeLocator;
   readonly rsync: RsyncFacts;
   readonly push: PushDeps;
+  /** What has been left by the mover before is taken up from here. */
+  readonly store: JobStore;
   /** Prepared or running. */
   readonly maxLive: number;
   /** Ended ones that are kept until they are forgotten. */
@@ -27,13 +32,18 @@ const SWEEP_MS = 30_000;
 /** The transfers of which this node is the source. They go on when whoever started them is gone. */
 export class Transfers {
   readonly #options: TransfersOptions;
-  readonly #jobs = new Map<string, TransferJob>();
+  readonly #jobs = new Map<string, Transfer>();
   readonly #preparing = new Set<string>();
   readonly #sweep: NodeJS.Timeout;
   #closed = false;
 
   constructor(options: TransfersOptions) {
     this.#options = options;
+    for (const last of options.store.load()) {
+      const restored = new RestoredTransfer(last);
+      this.#jobs.set(last.id, restored);
+      options.store.write(restored.state());
+    }
     this.#sweep = setInterval(() => void this.#forgetOld(), SWEEP_MS);
     this.#sweep.unref();
   }
@@ -45,6 +55,7 @@ export class Transfers {
    */
   async prepare({
     id,
+    holder,
     volume: ref,
     identity,
   }: Params<'transfers.prepare'>): Promise<Result<'transfers.prepare'>> {
@@ -53,6 +64,7 @@ export class Transfers {
     if (present) return answerAgain(present, ref, identity);
     rsync.assertMay(identity);
     await this.#forgetOld();
+    await this.#endOthers(holder);
     this.#reserve(id);
     try {
       const volume = await locator.open(ref);
@@ -60,7 +72,12 @@ export class Transfers {
         const info = await infoOf(volume);
         if (this.#closed) throw new DrError('Cancelled', 'the agent is being ended');
         const key = generateTransferKey(id);
-        const job = new TransferJob({ id, ref, identity, volume, info }, key, this.#options.push);
+        const job = new TransferJob(
+          { id, holder, ref, identity, volume, info },
+          key,
+          this.#options.push,
+          this.#options.store.recorder(),
+        );
         this.#jobs.set(id, job);
         return { publicKey: job.publicKey, volume: info };
       } catch (err) {
@@ -75,6 +92,9 @@ export class Transfers {
   /** @throws DrError TransferNotFound, BadRequest */
   start(params: Params<'transfers.start'>): TransferState {
     const job = this.get(params.id);
+    if (!(job instanceof TransferJob)) {
+      throw new DrError('TransferNotFound', `the transfer ${params.id} is one of the mover before this one`);
+    }
     const before = job.state().phase;
     const state = job.start(params);
     if (before !== state.phase && state.phase === 'Connecting') {
@@ -87,7 +107,7 @@ export class Transfers {
   }
 
   /** @throws DrError TransferNotFound */
-  get(id: string): TransferJob {
+  get(id: string): Transfer {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new DrError('TransferNotFound', `there is no transfer ${id}`);
     return job;
@@ -106,6 +126,7 @@ export class Transfers {
     const job = this.#jobs.get(id);
     if (job === undefined) return false;
     await job.cancel();
+    this.#options.store.remove(id);
     return this.#jobs.delete(id);
   }
 
@@ -113,8 +134,16 @@ export class Transfers {
   async closeAll(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweep);
-    const reason = new DrError('Cancelled', 'the agent is being ended');
+    const reason = new DrError('TransferInterrupted', 'the agent is being ended');
     await Promise.all([...this.#jobs.values()].map((job) => job.cancel(reason)));
+  }
+
+  /** What an earlier controller or request has begun and not ended, and nobody asks for any more. */
+  async #endOthers(holder: string): Promise<void> {
+    const others = [...this.#jobs.values()].filter(
+      (job) => job instanceof TransferJob && job.prepared.holder === holder && job.endedAt === undefined,
+    );
+    await Promise.all(others.map(({ id }) => this.forget(id)));
   }
 
   #reserve(id: string): void {
@@ -142,10 +171,11 @@ export class Transfers {
 }
 
 function answerAgain(
-  job: TransferJob,
+  job: Transfer,
   ref: Params<'transfers.prepare'>['volume'],
   identity: Params<'transfers.prepare'>['identity'],
 ): Result<'transfers.prepare'> {
+  if (!(job instanceof TransferJob)) throw new DrError('BadRequest', `the transfer ${job.id} has ended`);
   const { prepared } = job;
   if (
     job.state().phase !== 'Prepared' ||

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { TransferState } from '@dr-syncer/ssh';
 
-import type { TransferJob } from './transfer-job.js';
+import type { Transfer } from './transfer.js';
 
 /** No more often than this is a state sent on its way. */
 const INTERVAL_MS = 250;
@@ -13,7 +13,7 @@ const INTERVAL_MS = 250;
  * @throws the signal's reason
  */
 export async function watchTransfer(
-  job: TransferJob,
+  job: Transfer,
   emit: (state: TransferState) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<TransferState> {

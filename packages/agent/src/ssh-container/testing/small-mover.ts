@@ -121,6 +121,7 @@ function transferState(id: string, phase: TransferState['phase'], percent: numbe
   return {
     id,
     phase,
+    attempt: 1,
     percent,
     bytesDone: percent,
     bytesPerSecond: 0,
