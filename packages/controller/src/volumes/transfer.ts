@@ -210,7 +210,8 @@ async function follow(
       signal.throwIfAborted();
       lost += 1;
       peer = undefined;
-      if (!(err instanceof DrError) || !LOST.includes(err.code) || performance.now() - heard > LOST_MS) throw err;
+      if (!(err instanceof DrError) || !LOST.includes(err.code) || performance.now() - heard > LOST_MS)
+        throw err;
       await sleep(Math.min(500 * lost, 5_000), signal);
     }
   }

@@ -33,7 +33,7 @@ function grantOf(id: string, volume: TestVolume, more: Partial<ReceiverGrant> = 
     identity: rootIdentity,
     preserve: { devices: false, fileCapabilities: false },
     holder: 'holder',
-    streams: 1,
+    streams: 4,
     ...more,
   };
 }
@@ -225,6 +225,42 @@ describe('Given receivers whose processes are looked at by a test', () => {
     await receivers.start(owner, { id: 'g2', argv });
     expect(exits.map(({ run }) => run)).toEqual([first.run]);
     expect(rsyncServers()).toEqual([]);
+    wire.socket.destroy();
+    await receivers.closeAll();
+  });
+
+  test('When another holder writes to the same volume, then neither its grant nor its rsync is let in', async () => {
+    const receivers = await receiversWith(verifyProcess);
+    const argv = [...ARGV, volume.path];
+    await receivers.open(owner, grantOf('g1', volume, { holder: 'one' }));
+    await receivers.open(owner, grantOf('g2', volume, { holder: 'other' }));
+    const { socket } = await receivers.start(owner, { id: 'g1', argv });
+    const wire = new Wire(socket);
+    await eventually(() => (wire.bytes > 0 ? true : undefined));
+
+    await expect(receivers.start(owner, { id: 'g2', argv })).rejects.toMatchObject({ code: 'VolumeBusy' });
+    expect(await receivers.close(owner, 'g2')).toBe(true);
+    await expect(receivers.open(owner, grantOf('g2', volume, { holder: 'other' }))).rejects.toMatchObject({
+      code: 'VolumeBusy',
+    });
+
+    expect(exits).toEqual([]);
+    wire.socket.destroy();
+    await eventually(() => exits[0]);
+    await receivers.open(owner, grantOf('g2', volume, { holder: 'other' }));
+    await receivers.closeAll();
+    await kubelet.unmount(volume.path);
+  });
+
+  test('When a grant has more runs than streams, then the oldest is ended before the new one begins', async () => {
+    const receivers = await receiversWith(verifyProcess);
+    const argv = [...ARGV, volume.path];
+    await receivers.open(owner, grantOf('g1', volume, { streams: 1 }));
+    const first = await receivers.start(owner, { id: 'g1', argv });
+    const wire = new Wire(first.socket);
+    await eventually(() => (wire.bytes > 0 ? true : undefined));
+    await receivers.start(owner, { id: 'g1', argv });
+    expect(exits.map(({ run }) => run)).toEqual([first.run]);
     wire.socket.destroy();
     await receivers.closeAll();
   });

@@ -58,12 +58,13 @@ export class TestAgent {
   readonly kubelet: TestKubelet;
   readonly config: MoverConfig;
   readonly log: LogLine[] = [];
-  readonly registry = new Registry();
-  readonly #moverAbort = new AbortController();
+  registry = new Registry();
+  #moverAbort = new AbortController();
   readonly #sshAbort = new AbortController();
   #moverEnded: Promise<void> = Promise.resolve();
   #sshEnded: Promise<void> = Promise.resolve();
   #connections: ControlConnection[] = [];
+  #ready: () => boolean = () => false;
   #count = 0;
   port = 0;
   hostKey = '';
@@ -120,7 +121,7 @@ export class TestAgent {
     await writeFile(authorizedKeysFile, `restrict,command="dr-syncer-control" ${controller.line}\n`);
     this.hostKey = host.line;
     this.controllerKeyFile = controller.file;
-    const ready = await new Promise<() => boolean>((resolve, reject) => {
+    this.#ready = await new Promise<() => boolean>((resolve, reject) => {
       this.#sshEnded = runSshContainer(
         {
           host: '127.0.0.1',
@@ -144,7 +145,17 @@ export class TestAgent {
       );
       this.#sshEnded.catch(reject);
     });
-    await eventually(() => (ready() ? true : undefined));
+    await eventually(() => (this.#ready() ? true : undefined));
+  }
+
+  /** As after a rolling update: the mover ends and another one begins, with what the first has left. */
+  async restartMover(): Promise<void> {
+    this.#moverAbort.abort();
+    await this.#moverEnded;
+    this.#moverAbort = new AbortController();
+    this.registry = new Registry();
+    await this.#startMover();
+    await eventually(() => (this.#ready() ? true : undefined));
   }
 
   async control(): Promise<ControlConnection> {
@@ -184,7 +195,7 @@ export class TestAgent {
       expiresAt: new Date(Date.now() + 60_000).toISOString(),
       identity: push.destination,
       preserve: { devices: true, fileCapabilities: true },
-      holder: id,
+      holder: to.ref.pvName,
       streams: 1,
       ...push.grant,
     });
@@ -203,9 +214,9 @@ export class TestAgent {
         excludePaths: [],
         bandwidthLimitKiB: 0,
         startTimeoutSeconds: 15,
-      stallTimeoutSeconds: 30,
+        stallTimeoutSeconds: 30,
         totalTimeoutSeconds: 0,
-      attempts: 1,
+        attempts: 1,
         checksum: false,
         devices: true,
         fileCapabilities: true,

@@ -79,7 +79,8 @@ async function removeAbandoned(root: string): Promise<void> {
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
     const below = join(root, name, 'pods/');
     const left = (await readMounts()).filter(({ mountPoint }) => mountPoint.startsWith(below)).reverse();
-    for (const { mountPoint } of left) await command('umount', [mountPoint]);
+    // Another suite may be at it as well.
+    for (const { mountPoint } of left) await run('umount', [mountPoint]);
     await rm(join(root, name), { recursive: true, force: true });
   }
 }

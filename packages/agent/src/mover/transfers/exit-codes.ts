@@ -21,7 +21,11 @@ export const exitTable: Readonly<Record<number, ExitEntry>> = {
   11: { meaning: 'error in file I/O', error: 'TransferFailed' },
   12: { meaning: 'the stream of the protocol broke off', error: 'TransferFailed', transient: true },
   13: { meaning: 'error in the program diagnostics', error: 'TransferFailed' },
-  14: { meaning: 'error in the communication of the rsync processes', error: 'TransferFailed', transient: true },
+  14: {
+    meaning: 'error in the communication of the rsync processes',
+    error: 'TransferFailed',
+    transient: true,
+  },
   15: { meaning: 'an rsync process crashed', error: 'TransferFailed' },
   16: { meaning: 'an rsync process was killed', error: 'TransferFailed', transient: true },
   19: { meaning: 'rsync was ended by a signal of its own', error: 'TransferFailed', transient: true },

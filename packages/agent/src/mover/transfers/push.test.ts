@@ -248,6 +248,65 @@ describe('Given an agent with volumes', () => {
     },
   );
 
+  test.each(['receiver', 'sender', 'ssh'])(
+    'When the %s is killed and there may be another attempt, then it goes on by itself to the same end',
+    async (victim) => {
+      await writeFile(join(from.path, 'file'), randomBytes(20_000_000));
+      const id = await agent.begin(control, from, to, {
+        ...privileged,
+        options: { bandwidthLimitKiB: 8_000, attempts: 3 },
+      });
+      await eventually(() => (readPartial(to.path) > 1_000_000 ? true : undefined));
+      for (const one of victims(victim)) process.kill(one, 'SIGKILL');
+      const waiting = await untilPhase(id, 'Waiting');
+      expect(waiting.error?.code).toMatch(/AgentUnreachable|TransferFailed/);
+
+      const state = await ended(id);
+
+      expect(state).toMatchObject({ phase: 'Succeeded', attempt: 2 });
+      expect(state.error).toBeUndefined();
+      expect(differences(from, to)).toEqual([]);
+    },
+  );
+
+  test('When nobody listens, then it is tried as often as it may be, and no more', async () => {
+    const state = await agent.push(from, to, { ...privileged, port: 1, options: { attempts: 2 } });
+    expect(state).toMatchObject({ phase: 'Failed', attempt: 2, error: { code: 'AgentUnreachable' } });
+  });
+
+  test('When a cause does not pass by itself, then it is not tried again', async () => {
+    const options = { attempts: 5 };
+    const id = await agent.begin(control, from, to, {
+      ...privileged,
+      options,
+      grant: { from: ['192.0.2.1'] },
+    });
+    expect(await ended(id)).toMatchObject({ attempt: 1, error: { code: 'GrantNotFound' } });
+  });
+
+  test('When it is cancelled between two attempts, then there is no other one', async () => {
+    const id = await agent.begin(control, from, to, { ...privileged, port: 1, options: { attempts: 9 } });
+    await untilPhase(id, 'Waiting');
+    const state = await control.peer.request('transfers.cancel', { id });
+    expect(state).toMatchObject({ phase: 'Failed', error: { code: 'Cancelled' } });
+  });
+
+  test('When files may not be read, then the first are named with the permission that is missing', async () => {
+    await writeFile(join(from.path, 'open'), 'x', { mode: 0o644 });
+    await writeFile(join(from.path, 'secret'), 'x', { mode: 0o600 });
+    await chmod(from.path, 0o755);
+    await chown(to.path, tenantIdentity.uid, tenantIdentity.gid);
+    const state = await agent.push(from, to, unprivileged);
+    expect(state).toMatchObject({
+      phase: 'Failed',
+      exitCode: 23,
+      error: { code: 'TransferPartial' },
+      failures: [{ path: 'secret', side: 'sender', needs: expect.stringContaining('CAP_DAC_READ_SEARCH') }],
+    });
+    expect(state.error?.message).toContain('Missing: read permission');
+    expect(existsSync(join(to.path, 'open'))).toBe(true);
+  });
+
   test('When it is cancelled, then it ends at once and the next run goes on from what is there', async () => {
     await writeFile(join(from.path, 'file'), randomBytes(20_000_000));
     const id = await agent.begin(control, from, to, { ...privileged, options: { bandwidthLimitKiB: 8_000 } });
@@ -316,6 +375,35 @@ describe('Given an agent with volumes', () => {
     });
     expect(Date.parse(last.firstByteAt ?? '')).toBeGreaterThanOrEqual(Date.parse(last.startedAt ?? ''));
     expect(Date.parse(last.firstByteAt ?? '')).toBeLessThan(Date.parse(last.finishedAt ?? ''));
+  });
+
+  test('When the mover is restarted, then its transfers are known as interrupted and the next attempt goes on', async () => {
+    const other = await TestAgent.start();
+    try {
+      const here = await other.kubelet.volume();
+      const there = await other.kubelet.volume();
+      await writeFile(join(here.path, 'file'), randomBytes(20_000_000));
+      const connection = await other.control();
+      const id = await other.begin(connection, here, there, {
+        ...privileged,
+        options: { bandwidthLimitKiB: 8_000, attempts: 9 },
+      });
+      await eventually(() => (readPartial(there.path) > 3_000_000 ? true : undefined));
+      await other.restartMover();
+
+      const state = await connection.peer.request('transfers.watch', { id }, { timeoutMs: 0 });
+      expect(state).toMatchObject({ id, phase: 'Failed', error: { code: 'TransferInterrupted' } });
+      expect(await connection.peer.request('grants.list', {})).toEqual({ grants: [] });
+      expect(await connection.peer.request('transfers.forget', { id })).toEqual({ forgotten: true });
+
+      const next = await other.push(here, there, privileged);
+      expect(next.phase).toBe('Succeeded');
+      expect(next.literalBytes).toBeLessThan(19_000_000);
+      expect(differences(here, there)).toEqual([]);
+      expect(await readdir(join(other.config.privateDir, 'states'))).toEqual([]);
+    } finally {
+      await other.stop();
+    }
   });
 
   test('When the ssh container goes, then its receivers go and transfers of this side do not', async () => {

@@ -164,7 +164,10 @@ class StartTimeout {
   readonly #timer: NodeJS.Timeout;
 
   constructor(seconds: number) {
-    const error = new DrError('AgentUnreachable', `the destination's rsync did not answer within ${seconds} s`);
+    const error = new DrError(
+      'AgentUnreachable',
+      `the destination's rsync did not answer within ${seconds} s`,
+    );
     this.#timer = setTimeout(() => this.#controller.abort(error), seconds * 1000);
   }
 

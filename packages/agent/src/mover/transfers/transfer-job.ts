@@ -167,8 +167,7 @@ export class TransferJob implements Transfer {
     const end = await withAttempts(
       {
         ...{ attempts, totalTimeoutSeconds },
-        run: (signal) =>
-          push(this.#deps, { volume, identity, key, destination, options, onOutput }, signal),
+        run: (signal) => push(this.#deps, { volume, identity, key, destination, options, onOutput }, signal),
         onAttempt: (attempt) => this.#again(attempt),
         onWaiting: ({ code, message }) => this.#change({ phase: 'Waiting', error: { code, message } }),
       },
