@@ -4,6 +4,7 @@ import { DrError, SSH_USER } from '@dr-syncer/api';
 import {
   type AuthorizedKey,
   type Grant,
+  type Params,
   parseAuthorizedKeys,
   renderAuthorizedKey,
   type Result,
@@ -46,8 +47,9 @@ function writesTo({ direction, volume }: Grant, fence: GrantsDeps['fence']): boo
 }
 
 /** What the mover needs to know of a grant: not who may use it, but what with. */
-function receiverOf({ publicKey: _, from: __, ...rest }: Grant) {
-  return rest;
+function receiverOf(grant: Grant): Params<'receivers.open'> {
+  const { id, volume, direction, allowDelete, expiresAt, identity, preserve, holder, streams } = grant;
+  return { id, volume, direction, allowDelete, expiresAt, identity, preserve, holder, streams };
 }
 
 /**

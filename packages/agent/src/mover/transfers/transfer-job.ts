@@ -181,8 +181,9 @@ export class TransferJob implements Transfer {
     this.#estimator = new Estimator();
     this.#stats = {};
     this.#rate = new Rate(Date.now());
-    const { error: _, percent: __, ...rest } = this.#state;
-    this.#state = rest;
+    this.#state = { ...this.#state };
+    delete this.#state.error;
+    delete this.#state.percent;
     this.#change({ phase: 'Connecting', attempt, bytesDone: 0 });
   }
 
