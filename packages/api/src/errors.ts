@@ -77,6 +77,15 @@ const table = {
     kind: 'terminal',
     remedy: 'Name a type that the source cluster serves: plural, singular, kind, short name or plural.group.',
   },
+  TransformInvalid: {
+    kind: 'terminal',
+    remedy: 'Correct the rule of spec.transforms or of the mapping that the message names.',
+  },
+  TransformFailed: {
+    kind: 'terminal',
+    remedy:
+      'Correct the rule that the message names, or narrow its selector so that it leaves this object out.',
+  },
   ObjectRejected: { kind: 'terminal', remedy: 'The remote API server refused the object; see the message.' },
   ObjectNotFound: { kind: 'wait', remedy: 'Create the object, namespace or type named in the message.' },
   ObjectChanged: { kind: 'retry', remedy: 'Nothing: someone else changed the object at the same time.' },

@@ -96,7 +96,25 @@ export const replicationSpec = z.object({
     .max(500)
     .optional()
     .describe('Objects to leave out: all of a kind, or one by name.'),
+  excludeLabels: z
+    .array(z.object({ key: z.string().min(1).max(317), value: z.string().max(63).optional() }))
+    .max(100)
+    .optional()
+    .describe('Objects with one of these labels are left out; without a value, whatever its value is.'),
   labelSelector: labelSelector.optional().describe('Only objects that match are copied.'),
+  includeControlled: z
+    .array(z.string().min(1).max(317))
+    .max(100)
+    .optional()
+    .describe(
+      'Types whose objects are copied even if a controller made them, named as in resourceTypes; "*": all. What Deployments, CronJobs and the like make is always left to them.',
+    ),
+  includeHelmReleases: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Copy the Secrets in which Helm keeps its releases, so that helm knows them at the destination.',
+    ),
   sync: sync.default(sync.parse({})),
   paused: z.boolean().default(false).describe('Nothing is started while true.'),
   deploymentConfig: deploymentConfig.default(deploymentConfig.parse({})),

@@ -9,7 +9,8 @@ import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
 import { ensureNamespace } from '../resources/namespace.js';
 import type { ResourceReport } from '../resources/report.js';
-import { excludedObject, selectTypes } from '../resources/selection.js';
+import { compileExclusion } from '../resources/exclusion.js';
+import { selectTypes } from '../resources/selection.js';
 import { syncObjects } from '../resources/sync-objects.js';
 import type { Claim } from '../volumes/mounts.js';
 import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
@@ -98,8 +99,9 @@ async function selectedClaims(options: SyncRunOptions, signal: AbortSignal): Pro
   const type = types.find((one) => one.kind === 'PersistentVolumeClaim' && one.group === '');
   if (type === undefined) return [];
   const claims = await source.client.list<Claim>(type, { namespace: route.sourceNamespace, signal });
+  const excluded = compileExclusion(replication.spec, new Set());
   return claims.items
-    .filter((claim) => excludedObject({ ...claim, kind: type.kind }, type, replication.spec) === undefined)
+    .filter((claim) => excluded({ ...claim, apiVersion: 'v1', kind: type.kind }, type) === undefined)
     .map((claim) => claim.metadata.name);
 }
 

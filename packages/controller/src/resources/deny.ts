@@ -1,5 +1,7 @@
 import { API_GROUP } from '@dr-syncer/api';
-import type { KubeObject } from '@dr-syncer/kube';
+import { controllerOf, type KubeObject, splitApiVersion } from '@dr-syncer/kube';
+
+import { kindName, typeName } from './type-names.js';
 
 /**
  * What is never copied, with the reason. Written for people too: docs/reference/selection.md lists the same.
@@ -9,51 +11,74 @@ const deniedTypes: ReadonlyMap<string, string> = new Map([
   ['events', 'history of this cluster'],
   ['events.events.k8s.io', 'history of this cluster'],
   ['leases.coordination.k8s.io', 'who leads in this cluster'],
+  ['leasecandidates.coordination.k8s.io', 'who leads in this cluster'],
   ['controllerrevisions.apps', 'made by the StatefulSet or DaemonSet controller'],
+  ['pods', 'made again from their workload; a pod without one could not be kept at rest'],
   ['bindings', 'not a stored object'],
-  ['pods.metrics.k8s.io', 'measurements of this cluster'],
-  ['podmetrics.metrics.k8s.io', 'measurements of this cluster'],
   ['localsubjectaccessreviews.authorization.k8s.io', 'not a stored object'],
   ['csistoragecapacities.storage.k8s.io', 'capacity of this cluster'],
-  ['resourceclaims.resource.k8s.io', 'allocation in this cluster'],
+  ['volumesnapshots.snapshot.storage.k8s.io', 'snapshots of the volumes of this cluster'],
+  ['volumegroupsnapshots.groupsnapshot.storage.k8s.io', 'snapshots of the volumes of this cluster'],
+  // The same objects once more under an older or a virtual group.
+  ['ingresses.extensions', 'the same as ingresses.networking.k8s.io'],
+  ['roles.authorization.openshift.io', 'the same as roles.rbac.authorization.k8s.io'],
+  ['rolebindings.authorization.openshift.io', 'the same as rolebindings.rbac.authorization.k8s.io'],
 ]);
 
-/** `plural` or `plural.group`. */
-export function typeName(plural: string, group: string): string {
-  return group === '' ? plural : `${plural}.${group}`;
-}
+/** Measurements, served by aggregated API servers. */
+const deniedGroups = new Set(['metrics.k8s.io', 'custom.metrics.k8s.io', 'external.metrics.k8s.io']);
 
+/** Why no object of this type is copied; undefined: some are. */
 export function deniedType(plural: string, group: string): string | undefined {
   if (group === API_GROUP) return 'belongs to the product itself';
+  if (deniedGroups.has(group)) return 'measurements of this cluster';
   return deniedTypes.get(typeName(plural, group));
 }
 
-function controllerOf(object: KubeObject): { kind: string; name: string } | undefined {
-  const owners = object.metadata.ownerReferences as
-    { kind: string; name: string; controller?: boolean }[] | undefined;
-  return owners?.find((owner) => owner.controller === true);
+/** What of the rules of a Replication changes the list. */
+export interface DenyOptions {
+  readonly helmReleases: boolean;
+  /** Objects of this type that have a controller are copied all the same. */
+  readonly controlled: boolean;
+  /** `Kind.group` of what is not namespaced: such an owner does not come along. Controllers of those are left out. */
+  readonly clusterScopedKinds: ReadonlySet<string>;
 }
 
-type ObjectRule = (object: KubeObject) => string | undefined;
+type ObjectRule = (object: KubeObject, options: DenyOptions) => string | undefined;
+
+const EVERYWHERE = 'made in every namespace by its cluster';
+/** Published by Kubernetes, by the service CA of OpenShift and by Istio. */
+const publishedConfigMaps = new Set(['kube-root-ca.crt', 'openshift-service-ca.crt', 'istio-ca-root-cert']);
+/** Kubernetes makes the first, OpenShift the others too. */
+const publishedAccounts = new Set(['default', 'builder', 'deployer']);
+const publishedRoleBindings = new Set(['system:image-pullers', 'system:image-builders', 'system:deployers']);
+const tokenTypes = new Set(['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token']);
+/** Names the account that a token or a pull Secret of OpenShift was made for. */
+const accountAnnotations = [
+  'kubernetes.io/service-account.uid',
+  'openshift.io/internal-registry-auth-token.service-account',
+];
 
 const objectRules: Readonly<Record<string, ObjectRule>> = {
-  ConfigMap: (o) =>
-    o.metadata.name === 'kube-root-ca.crt' ? 'made in every namespace by its cluster' : undefined,
-  // OpenShift publishes its service CA the same way.
-  ServiceAccount: (o) =>
-    o.metadata.name === 'default' ? 'made in every namespace by its cluster' : undefined,
-  Secret: (o) => {
-    if (o['type'] === 'kubernetes.io/service-account-token') return 'token of this cluster';
-    if (o['type'] === 'bootstrap.kubernetes.io/token') return 'token of this cluster';
+  ConfigMap: (o) => (publishedConfigMaps.has(o.metadata.name) ? EVERYWHERE : undefined),
+  ServiceAccount: (o) => (publishedAccounts.has(o.metadata.name) ? EVERYWHERE : undefined),
+  'RoleBinding.rbac.authorization.k8s.io': (o) =>
+    publishedRoleBindings.has(o.metadata.name) ? EVERYWHERE : undefined,
+  Secret: (o, { helmReleases }) => {
+    if (tokenTypes.has(String(o['type']))) return 'token of this cluster';
+    if (accountAnnotations.some((key) => o.metadata.annotations?.[key] !== undefined)) {
+      return 'token of this cluster';
+    }
+    if (o['type'] === 'helm.sh/release.v1' && !helmReleases) {
+      return 'release of Helm in this cluster; spec.includeHelmReleases copies it';
+    }
     return undefined;
   },
   Endpoints: (o) => (isControllersEndpoints(o) ? 'made by the endpoint controller' : undefined),
-  // Mirrored from Endpoints; those of Services are known by their owner.
-  EndpointSlice: (o) =>
+  'EndpointSlice.discovery.k8s.io': (o) =>
     o.metadata.labels?.['endpointslice.kubernetes.io/managed-by']?.endsWith('.k8s.io') === true
       ? 'made by the endpoint slice controller'
       : undefined,
-  Pod: () => 'pods are made again from their workload; bare pods are not restarted by anyone',
 };
 
 /**
@@ -65,12 +90,30 @@ function isControllersEndpoints(object: KubeObject): boolean {
   if (object.metadata.annotations?.['endpoints.kubernetes.io/last-change-trigger-time'] !== undefined)
     return true;
   const subsets = (object['subsets'] ?? []) as { addresses?: { targetRef?: { kind?: string } }[] }[];
-  return subsets.some(({ addresses = [] }) => addresses.some(({ targetRef }) => targetRef?.kind === 'Pod'));
+  return subsets.some(({ addresses }) =>
+    (addresses ?? []).some(({ targetRef }) => targetRef?.kind === 'Pod'),
+  );
+}
+
+/** Groups whose controllers are in every cluster: what they made they make again. */
+const builtInOwners = new Set(['', 'apps', 'batch']);
+
+/**
+ * Left to its controller: the owner comes along and the controller at the destination makes the object again. Claims
+ * are always copied, whoever made them: it is their data that counts, and nobody makes that again.
+ */
+function leftToController(object: KubeObject, options: DenyOptions): string | undefined {
+  if (object.kind === 'PersistentVolumeClaim') return undefined;
+  const owner = controllerOf(object);
+  if (owner === undefined) return undefined;
+  const { group } = splitApiVersion(owner.apiVersion);
+  if (options.clusterScopedKinds.has(kindName(owner.kind, group))) return undefined;
+  if (options.controlled && !builtInOwners.has(group)) return undefined;
+  return `made by ${owner.kind} ${owner.name}`;
 }
 
 /** Why this object is not copied; undefined: it is. */
-export function deniedObject(object: KubeObject): string | undefined {
-  const owner = controllerOf(object);
-  if (owner !== undefined) return `made by ${owner.kind} ${owner.name}`;
-  return objectRules[object.kind]?.(object);
+export function deniedObject(object: KubeObject, options: DenyOptions): string | undefined {
+  const { group } = splitApiVersion(object.apiVersion);
+  return objectRules[kindName(object.kind, group)]?.(object, options) ?? leftToController(object, options);
 }

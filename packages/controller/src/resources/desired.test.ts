@@ -1,8 +1,9 @@
 import { annotation, label, type Replication, replicationSchema } from '@dr-syncer/api';
-import type { KubeObject } from '@dr-syncer/kube';
+import type { ApiResource, KubeObject } from '@dr-syncer/kube';
 import { describe, expect, test } from '@jest/globals';
 
-import { desiredObject, hashOf } from './desired.js';
+import { compileDesired, hashOf } from './desired.js';
+import { typeOf } from './testing/types.js';
 
 function replication(spec: Record<string, unknown> = {}): Replication {
   return replicationSchema.parse({
@@ -31,8 +32,16 @@ function object(
   };
 }
 
-const desired = (source: KubeObject, spec: Record<string, unknown> = {}) =>
-  desiredObject(source, { replication: replication(spec), destinationNamespace: 'shop-dr' });
+const outcomeOf = (source: KubeObject, spec: Record<string, unknown> = {}, type?: ApiResource) =>
+  compileDesired({
+    ...{ replication: replication(spec), sourceNamespace: 'shop', destinationNamespace: 'shop-dr' },
+  })(source, type ?? typeOf(source));
+
+const desired = (source: KubeObject, spec: Record<string, unknown> = {}) => {
+  const result = outcomeOf(source, spec);
+  if (result.outcome !== 'object') throw new Error(JSON.stringify(result));
+  return result.object;
+};
 
 describe('Given an object of the source', () => {
   test('When it is made ready for the destination Then only what its user wrote is left', () => {

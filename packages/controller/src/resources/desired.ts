@@ -1,23 +1,59 @@
 import { createHash } from 'node:crypto';
 
-import { annotation, FIELD_MANAGER, label, type Replication } from '@dr-syncer/api';
-import type { KubeObject } from '@dr-syncer/kube';
+import { annotation, DrError, FIELD_MANAGER, label, type Replication, toDrError } from '@dr-syncer/api';
+import { type ApiResource, groupVersionOf, type KubeObject } from '@dr-syncer/kube';
 
 import { mapClaim } from './claims.js';
+import { compileExclusion } from './exclusion.js';
 import { sanitize } from './sanitize.js';
 import { makeStandby } from './standby.js';
 
 /** What of the Replication and of the two ends decides how an object looks at the destination. */
 export interface DesiredContext {
-  readonly replication: Replication;
+  readonly replication: Pick<Replication, 'metadata' | 'spec'>;
+  readonly sourceNamespace: string;
   readonly destinationNamespace: string;
+  /** `Kind.group` of what the source has outside of namespaces. */
+  readonly clusterScopedKinds?: ReadonlySet<string>;
 }
 
+/** What is to be at the destination for one object of the source. */
+export type Desired =
+  | { readonly outcome: 'object'; readonly object: KubeObject; readonly hash: string }
+  /** Deliberately not copied. */
+  | { readonly outcome: 'skipped'; readonly reason: string }
+  /** It should be copied and can't be; the message names rule and field. */
+  | { readonly outcome: 'failed'; readonly error: DrError };
+
 /**
- * The object as it should be at the destination: a pure function of source object and Replication. It carries our
- * labels, where it came from, and the hash of itself, by which a later run knows that nothing has to be written.
+ * The way of one object from source to destination. Pure and synchronous: the same object gives the same result, and
+ * the argument is not changed. `apiVersion` and `kind` are taken from `type`, which items of a list lack.
  */
-export function desiredObject(source: KubeObject, context: DesiredContext): KubeObject {
+export type DesiredOf = (source: KubeObject, type: ApiResource) => Desired;
+
+/**
+ * Compiles the rules of a Replication, once for all its objects.
+ *
+ * @throws DrError TransformInvalid when a rule of the spec can't be used, naming it
+ */
+export function compileDesired(context: DesiredContext): DesiredOf {
+  const { spec } = context.replication;
+  const excluded = compileExclusion(spec, context.clusterScopedKinds ?? new Set());
+  return (source, type) => {
+    const whole = { ...source, apiVersion: groupVersionOf(type), kind: type.kind };
+    const reason = excluded(whole, type);
+    if (reason !== undefined) return { outcome: 'skipped', reason };
+    try {
+      const object = transformed(whole, context);
+      return { outcome: 'object', object, hash: object.metadata.annotations?.[annotation.desiredHash] ?? '' };
+    } catch (err) {
+      return { outcome: 'failed', error: toDrError(err) };
+    }
+  };
+}
+
+/** The object with our labels, where it came from, and the hash of itself, by which a later run knows it. */
+function transformed(source: KubeObject, context: DesiredContext): KubeObject {
   const { spec, metadata } = context.replication;
   const object = sanitize(source, { preserveNodePorts: spec.serviceConfig.preserveNodePorts });
   object.metadata.namespace = context.destinationNamespace;
@@ -30,7 +66,7 @@ export function desiredObject(source: KubeObject, context: DesiredContext): Kube
   };
   object.metadata.annotations = {
     ...object.metadata.annotations,
-    [annotation.source]: `${source.metadata.namespace ?? ''}/${source.metadata.name}`,
+    [annotation.source]: `${context.sourceNamespace}/${source.metadata.name}`,
   };
   object.metadata.annotations[annotation.desiredHash] = hashOf(object);
   return object;

@@ -1,111 +1,87 @@
-import type { LabelSelector, ReplicationSpec } from '@dr-syncer/api';
-import { label } from '@dr-syncer/api';
-import type { ApiResource, Discovery, KubeObject } from '@dr-syncer/kube';
+import { DrError, type ReplicationSpec } from '@dr-syncer/api';
+import type { ApiResource, Discovery } from '@dr-syncer/kube';
 
-import { deniedObject, deniedType, typeName } from './deny.js';
-
-/** Objects of the same kind under two groups are one object; the older group of each pair is left out. */
-const aliases: ReadonlyMap<string, string> = new Map([
-  ['events', 'events.events.k8s.io'],
-  ['ingresses.extensions', 'ingresses.networking.k8s.io'],
-]);
+import { deniedType } from './deny.js';
+import { typesNamed } from './type-names.js';
 
 export interface TypeSelection {
   readonly types: readonly ApiResource[];
-  /** Names in `resourceTypes` or `excludeResources` that the source does not serve. */
+  /** Names in the spec that the source serves no type for. */
   readonly unknown: readonly string[];
+  /** Names in `resourceTypes` of types that are never copied, with the reason. */
+  readonly refused: readonly { readonly name: string; readonly why: string }[];
 }
 
-/** The types to copy: what the source serves and lets list, less what is never copied, less what is excluded whole. */
+type SelectingSpec = Pick<ReplicationSpec, 'resourceTypes' | 'excludeResources' | 'includeControlled'>;
+
+/** An object of such a type can be read and written as it is. */
+const verbs = ['list', 'create', 'patch'];
+
+/**
+ * The types to copy: what the source serves and lets list, less what is never copied, less what is excluded whole. A
+ * name that has several meanings means all of them; with its group behind it, one.
+ *
+ * @throws KubeError when the source can't say what it serves
+ */
 export async function selectTypes(
-  discovery: Discovery,
-  spec: Pick<ReplicationSpec, 'resourceTypes' | 'excludeResources'>,
+  discovery: Pick<Discovery, 'resources' | 'resolve'>,
+  spec: SelectingSpec,
   signal: AbortSignal,
 ): Promise<TypeSelection> {
-  const listable = await discovery.resources(
-    { namespaced: true, verbs: ['list', 'create', 'patch'] },
-    signal,
-  );
-  const all = listable.filter(
-    (type) =>
-      deniedType(type.plural, type.group) === undefined && !aliases.has(typeName(type.plural, type.group)),
-  );
-  const unknown: string[] = [];
-  const names = (spec.resourceTypes ?? []).filter((name) => name !== '*');
-  const everything = names.length === 0 || spec.resourceTypes?.includes('*') === true;
-  const wanted = everything ? undefined : await resolved(discovery, names, unknown, signal);
-  const wholesale = (spec.excludeResources ?? []).filter((entry) => entry.name === undefined);
-  const excluded = await resolved(
-    discovery,
-    wholesale.map((entry) => entry.kind),
-    unknown,
-    signal,
-  );
-  const isIn = (set: readonly ApiResource[], type: ApiResource) =>
-    set.some((one) => one.plural === type.plural && one.group === type.group);
-  return {
-    types: all.filter((type) => (wanted === undefined || isIn(wanted, type)) && !isIn(excluded, type)),
-    unknown,
-  };
+  await lookAgain(discovery, spec, signal);
+  return selectFrom(await discovery.resources({}, signal), spec);
 }
 
-async function resolved(
-  discovery: Discovery,
-  names: readonly string[],
-  unknown: string[],
+/** Discovery looks for a name that it does not know at the server before it says so. */
+async function lookAgain(
+  discovery: Pick<Discovery, 'resolve'>,
+  spec: SelectingSpec,
   signal: AbortSignal,
-): Promise<ApiResource[]> {
-  const found: ApiResource[] = [];
-  for (const name of names) {
-    const type = await discovery.resolve(name, signal);
-    if (type === undefined) unknown.push(name);
-    else found.push(type);
-  }
-  return found;
+): Promise<void> {
+  for (const name of namesIn(spec)) if (name !== '*') await discovery.resolve(name, signal);
 }
 
-/** Why this object is not copied; undefined: it is. */
-export function excludedObject(
-  object: KubeObject,
-  type: ApiResource,
-  spec: Pick<ReplicationSpec, 'excludeResources'>,
-): string | undefined {
-  if (object.metadata.labels?.[label.ignore] === 'true') return `labelled ${label.ignore}`;
-  if (object.metadata.deletionTimestamp !== undefined) return 'is being deleted';
-  const excluded = (spec.excludeResources ?? []).some(
-    (entry) => entry.name === object.metadata.name && isNameOf(type, entry.kind),
-  );
-  if (excluded) return 'named in spec.excludeResources';
-  return deniedObject(object);
+function namesIn({
+  resourceTypes = [],
+  excludeResources = [],
+  includeControlled = [],
+}: SelectingSpec): string[] {
+  return [...resourceTypes, ...excludeResources.map(({ kind }) => kind), ...includeControlled];
 }
 
-function isNameOf(type: ApiResource, name: string): boolean {
-  const names = [
-    type.kind,
-    type.plural,
-    type.singular,
-    typeName(type.plural, type.group),
-    ...type.shortNames,
-  ];
-  return names.some((one) => one.toLowerCase() === name.toLowerCase());
+/** Pure part of `selectTypes`. */
+export function selectFrom(served: readonly ApiResource[], spec: SelectingSpec): TypeSelection {
+  const unknown = [...new Set(namesIn(spec).filter((name) => typesNamed(served, name).length === 0))];
+  const wholesale = (spec.excludeResources ?? []).filter(({ name }) => name === undefined);
+  const excluded = new Set(wholesale.flatMap(({ kind }) => typesNamed(served, kind)));
+  const names = spec.resourceTypes ?? [];
+  const wanted = names.length === 0 ? served : names.flatMap((name) => typesNamed(served, name));
+  const types = [...new Set(wanted)].filter((type) => !excluded.has(type) && notCopied(type) === undefined);
+  return { types, unknown, refused: refusedNames(served, names) };
 }
 
-/** As the `labelSelector` parameter of a list (Kubernetes documentation, "Labels and Selectors"). */
-export function selectorText(selector: LabelSelector | undefined): string | undefined {
-  if (selector === undefined) return undefined;
-  const equal = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    switch (operator) {
-      case 'In':
-        return `${key} in (${values.join(',')})`;
-      case 'NotIn':
-        return `${key} notin (${values.join(',')})`;
-      case 'Exists':
-        return key;
-      case 'DoesNotExist':
-        return `!${key}`;
-    }
+function refusedNames(served: readonly ApiResource[], names: readonly string[]): TypeSelection['refused'] {
+  return names.flatMap((name) => {
+    const meant = name === '*' ? [] : typesNamed(served, name);
+    const reasons = meant.map(notCopied);
+    const [why] = reasons;
+    return why !== undefined && reasons.every((one) => one !== undefined) ? [{ name, why }] : [];
   });
-  const text = [...equal, ...expressions].join(',');
-  return text === '' ? undefined : text;
+}
+
+function notCopied(type: ApiResource): string | undefined {
+  if (!type.namespaced) return 'is not namespaced; see spec.clusterResources';
+  const denied = deniedType(type.plural, type.group);
+  if (denied !== undefined) return `is never copied: ${denied}`;
+  const missing = verbs.filter((verb) => !type.verbs.includes(verb));
+  return missing.length === 0 ? undefined : `can't be copied: it has no ${missing.join(', ')}`;
+}
+
+/** @throws DrError UnknownResourceType that names every name of no use, so that none is passed over in silence */
+export function requireKnown({ unknown, refused }: TypeSelection): void {
+  const problems = [
+    ...(unknown.length > 0 ? [`the source cluster serves no type ${unknown.join(', ')}`] : []),
+    ...refused.map(({ name, why }) => `${name} ${why}`),
+  ];
+  if (problems.length > 0) throw new DrError('UnknownResourceType', problems.join('; '));
 }

@@ -14,10 +14,10 @@ import {
 import PQueue from 'p-queue';
 
 import type { Cluster } from '../clusters/cluster.js';
-import { desiredObject } from './desired.js';
+import { compileDesired, type DesiredOf } from './desired.js';
 import { rankOf } from './order.js';
 import { ResourceReport } from './report.js';
-import { excludedObject, selectorText, selectTypes } from './selection.js';
+import { requireKnown, selectTypes } from './selection.js';
 
 export interface ObjectSync {
   readonly source: Cluster;
@@ -51,12 +51,14 @@ interface Work {
  */
 export async function syncObjects(sync: ObjectSync, signal: AbortSignal): Promise<ResourceReport> {
   const report = new ResourceReport();
-  const { types, unknown } = await selectTypes(sync.source.discovery, sync.replication.spec, signal);
-  if (unknown.length > 0) {
-    throw new DrError('UnknownResourceType', `the source cluster serves no type ${unknown.join(', ')}`);
-  }
+  const selection = await selectTypes(sync.source.discovery, sync.replication.spec, signal);
+  requireKnown(selection);
+  const { types } = selection;
+  const desiredOf = compileDesired(sync);
   const lists = new PQueue({ concurrency: PARALLEL_LISTS });
-  const work = (await lists.addAll(types.map((type) => () => collect(sync, type, report, signal)))).flat();
+  const work = (
+    await lists.addAll(types.map((type) => () => collect(sync, desiredOf, type, report, signal)))
+  ).flat();
   const classes = await storageClasses(sync, work, signal);
   const ranks = [...new Set(work.map(({ desired }) => rankOf(desired.kind)))].sort((a, b) => a - b);
   const writes = new PQueue({ concurrency: PARALLEL_WRITES });
@@ -71,32 +73,23 @@ export async function syncObjects(sync: ObjectSync, signal: AbortSignal): Promis
 /** What of one type there is to bring. A type that can't be listed is a failure of that type. */
 async function collect(
   sync: ObjectSync,
+  desiredOf: DesiredOf,
   type: ApiResource,
   report: ResourceReport,
   signal: AbortSignal,
 ): Promise<Work[]> {
   try {
-    const sources = await sync.source.client.list(type, {
-      namespace: sync.sourceNamespace,
-      labelSelector: selectorText(sync.replication.spec.labelSelector),
-      signal,
-    });
-    const wanted = sources.items.filter((object) => {
-      const why = excludedObject(object, type, sync.replication.spec);
-      if (why !== undefined) report.skipped();
-      return why === undefined;
-    });
+    const sources = await sync.source.client.list(type, { namespace: sync.sourceNamespace, signal });
+    const wanted: KubeObject[] = [];
+    for (const source of sources.items) {
+      const desired = desiredOf(source, type);
+      if (desired.outcome === 'object') wanted.push(desired.object);
+      else if (desired.outcome === 'skipped') report.skipped();
+      else report.failed(type.kind, source.metadata.name, desired.error);
+    }
     if (wanted.length === 0) return [];
     const present = await presentObjects(sync, type, signal);
-    return wanted.map((object) => {
-      // Items of a list come without these two.
-      const whole = { ...object, kind: type.kind };
-      return {
-        type,
-        desired: desiredObject(whole, sync),
-        present: present.get(object.metadata.name),
-      };
-    });
+    return wanted.map((desired) => ({ type, desired, present: present.get(desired.metadata.name) }));
   } catch (err) {
     signal.throwIfAborted();
     // Served by discovery, but not by the server behind it, or not listable after all.
