@@ -146,6 +146,16 @@ const table = {
     remedy:
       'The started process did not have the identity it was meant to have and was ended; please report this.',
   },
+  SELinuxContextMismatch: {
+    kind: 'wait',
+    remedy:
+      'The volume is mounted with another SELinux context than its files should have: give the namespaces the same MCS level, or remove the pod that mounts it with the other.',
+  },
+  PermissionsIncomplete: {
+    kind: 'retry',
+    remedy:
+      'The data has arrived, but the group, mode or label of the named entries could not be set; see the message for the cause.',
+  },
   DestinationInUse: {
     kind: 'wait',
     remedy:

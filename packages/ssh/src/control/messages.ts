@@ -173,6 +173,54 @@ const metricFamilySchema = z.strictObject({
     .max(500),
 });
 
+/** What became of the SELinux labels of a volume. */
+export const selinuxOutcomes = [
+  /** The identity has no label: labels are left alone. */
+  'NotWanted',
+  /** The node runs without SELinux. */
+  'Disabled',
+  /** The file system is mounted with the wanted context: all its files have it. */
+  'MountedWithContext',
+  /** The file system keeps no label for each file. */
+  'Unsupported',
+  /** Each entry of `scope` has the label now. */
+  'Labelled',
+] as const;
+
+/** Which entries of the volume were looked at: none (all are known to be right), what the transfer changed, or all. */
+export const permissionScopes = ['None', 'Changed', 'All'] as const;
+
+/**
+ * Group, mode and label of what a transfer brought. Counts are entries (files, directories, links and so on); they grow
+ * while it runs and are final in the answer.
+ */
+export const permissionsStateSchema = z.object({
+  id,
+  selinux: z.enum(selinuxOutcomes),
+  /** Undefined while that is being found out. */
+  scope: z.enum(permissionScopes).optional(),
+  /** Why all entries were looked at and not only those that changed. */
+  reason: z.string().optional(),
+  seen: z.number(),
+  groupsChanged: z.number(),
+  modesChanged: z.number(),
+  labelsChanged: z.number(),
+  /** setuid, setgid and file capabilities that were not put back, because the file was written at the same time. */
+  privilegesDropped: z.number(),
+  /** Left alone: files with links that are not in the volume. */
+  linksRefused: z.number(),
+  /** Left alone: other file systems mounted inside the volume. */
+  otherMounts: z.number(),
+  /** Named by the transfer and gone since. */
+  vanished: z.number(),
+  /** Could not be changed. */
+  failed: z.number(),
+  /** The first few that were refused, dropped or failed: `name: reason`, for people. */
+  examples: z.array(z.string()).max(16),
+  seconds: z.number(),
+});
+export type PermissionsState = z.infer<typeof permissionsStateSchema>;
+
 export const methods = {
   hello: {
     params: z.strictObject({}),
@@ -219,6 +267,21 @@ export const methods = {
   'transfers.cancel': { params: z.strictObject({ id }), result: transferStateSchema },
   /** Ends and forgets it. */
   'transfers.forget': { params: z.strictObject({ id }), result: z.object({ forgotten: z.boolean() }) },
+  /**
+   * At the destination, when the transfer has ended: gives what arrived the fsGroup and the label of the identity. Looks
+   * at what the transfers since the last time changed, or at all entries where that is not known or not enough. Answers
+   * when it is done; `permissions` events with the counts come before. Ends when the asker gives up or is gone; asked
+   * again, it goes on. Refused: SELinuxContextMismatch, PermissionsIncomplete and what `grants.open` refuses.
+   */
+  'permissions.apply': {
+    params: z.strictObject({
+      id,
+      volume: volumeRefSchema,
+      /** Of the receiver: its fsGroup, seLinuxLabel and the policies of both. */
+      identity: identitySchema,
+    }),
+    result: permissionsStateSchema,
+  },
   /** `ssh` container to `mover` only: fix the directory and identity of a grant. */
   'receivers.open': {
     params: grantSchema.omit({ publicKey: true, from: true }),
@@ -243,6 +306,7 @@ export type Result<M extends Method> = z.infer<(typeof methods)[M]['result']>;
 
 export const events = {
   transfer: transferStateSchema,
+  permissions: permissionsStateSchema,
   'receiver.exit': z.object({
     run: id,
     exitCode: z.number().nullable(),
