@@ -21,6 +21,7 @@ import { AgentMetrics } from './clusters/agent-metrics.js';
 import { Agents } from './clusters/agents.js';
 import { Cluster } from './clusters/cluster.js';
 import { operatorAccess } from './clusters/operator-kubeconfig.js';
+import { Relay } from './clusters/reach/relay.js';
 import { RemoteClusters } from './clusters/remote-clusters.js';
 import { ensureClientKey } from './clusters/ssh-keys.js';
 import type { ControllerConfig } from './config.js';
@@ -122,7 +123,12 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   const sourceId = (
     await source.client.get({ resource: wellKnown.namespaces, name: 'kube-system' }, { signal })
   ).metadata.uid;
-  const sourceAgents = await makeSourceAgents(context, sourceId ?? '', signal);
+  const relay = new Relay({
+    address: config.RELAY_ADDRESS ?? config.POD_IP,
+    ports: config.RELAY_PORTS,
+    logger,
+  });
+  const sourceAgents = await makeSourceAgents(context, sourceId ?? '', relay, signal);
   context.observed.begin({
     ...{ sourceAgents, remotes },
     replications: replicationMirror.store,
@@ -142,7 +148,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   });
   const clusterReconciler = new RemoteClusterReconciler({
     ...{ source, store: clusterMirror.store, registry: remotes, events, logger },
-    ...{ agentImage: config.AGENT_IMAGE, sourceId: sourceId ?? '' },
+    ...{ agentImage: config.AGENT_IMAGE, sourceId: sourceId ?? '', relay },
     onChange: () => {
       for (const object of replicationMirror.store.list()) replicationQueue.add(keyOf(object));
     },
@@ -187,6 +193,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     await runs.close();
     remotes.close();
     sourceAgents.close();
+    relay.close();
     await events.close();
   }
 }
@@ -210,6 +217,7 @@ function follow(reflector: Reflector): WorkQueue {
 async function makeSourceAgents(
   { config, source }: Context,
   sourceId: string,
+  relay: Relay,
   signal: AbortSignal,
 ): Promise<Agents> {
   const at = { namespace: config.POD_NAMESPACE, name: SOURCE_KEY_SECRET };
@@ -223,7 +231,8 @@ async function makeSourceAgents(
       kubeletDir: config.SOURCE_KUBELET_DIR,
       port: config.SOURCE_AGENT_PORT,
     },
-    connectivity: { addressType: 'InternalIP' },
+    connectivity: { mode: 'Direct', addressType: 'InternalIP' },
+    relay,
   });
 }
 

@@ -4,6 +4,15 @@ import { z } from 'zod';
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const port = z.coerce.number().int().min(0).max(65_535);
 
+const portRange = z
+  .string()
+  .regex(/^\d{1,5}(-\d{1,5})?$/)
+  .transform((text) => {
+    const [first = 0, last = first] = text.split('-').map(Number);
+    return { first, last };
+  })
+  .refine(({ first, last }) => first <= last && last <= 65_535, 'not a range of ports');
+
 /** Settings of the controller, from environment variables: read once, here. Documented in docs/reference/settings.md. */
 const environment = z.object({
   LOG_LEVEL: z.enum(logLevels).default('info'),
@@ -21,6 +30,11 @@ const environment = z.object({
   /** The kubelet's directory on the nodes of the source cluster. */
   SOURCE_KUBELET_DIR: z.string().regex(/^\//).default('/var/lib/kubelet'),
   SOURCE_AGENT_PORT: port.default(2222),
+  POD_IP: z.string().optional(),
+  /** At which the source's agents reach this process, for data that goes by port-forward; default: POD_IP. */
+  RELAY_ADDRESS: z.string().optional(),
+  /** Ports that are opened for it, one for each transfer under way: `first-last`, or 0 for any. */
+  RELAY_PORTS: portRange.default({ first: 22_200, last: 22_263 }),
   LEADER_ELECTION: flag.default(true),
   /** Source namespaces whose transfers may run privileged when annotated: comma-separated, "*" for all, "" for none. */
   PRIVILEGED_NAMESPACES: z.string().default('*'),

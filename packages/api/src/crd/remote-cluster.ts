@@ -46,14 +46,28 @@ const agentDeployment = z.object({
 });
 
 const connectivity = z.object({
+  mode: z
+    .enum(['Auto', 'Direct', 'PortForward'])
+    .default('Auto')
+    .describe(
+      'Direct: by the addresses of the nodes. PortForward: through the remote API server, data by the controller. Auto: directly where that works.',
+    ),
   addressType: z
     .enum(['InternalIP', 'ExternalIP', 'Hostname'])
     .default('InternalIP')
     .describe('Which of the addresses of a node the source cluster reaches it at.'),
   overrides: z
-    .record(z.string(), z.string().max(253))
+    .record(
+      z.string(),
+      z
+        .string()
+        .max(260)
+        .regex(/^(\[[0-9A-Fa-f:.]+\](:\d{1,5})?|[0-9A-Za-z.-]+(:\d{1,5})?|[0-9A-Fa-f:.]+)$/),
+    )
     .optional()
-    .describe('Address by node name, where the Node object does not hold the one to use.'),
+    .describe(
+      'Address by node name, where the Node object does not hold the one to use: a host or address, with ":port" where that differs ([address]:port for IPv6).',
+    ),
   sourceRanges: z
     .array(z.string().max(64))
     .max(32)
@@ -105,6 +119,12 @@ export const remoteClusterStatus = z.object({
     .object({
       fingerprint: z.string().describe("SHA256 fingerprint of the controller's key."),
       createdAt: timestamp.optional(),
+    })
+    .optional(),
+  connectivity: z
+    .object({
+      mode: z.enum(['Direct', 'PortForward', 'Mixed']).describe('How the nodes are reached now.'),
+      message: z.string().describe('The same in words, with the cause when it is not as hoped for.'),
     })
     .optional(),
   hostKeyFingerprints: z

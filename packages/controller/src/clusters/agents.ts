@@ -11,6 +11,11 @@ import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { connectControl, type ControlConnection, type Peer, type PrivateKey } from '@dr-syncer/ssh';
 
 import { agentDaemonSet, agentServiceAccount, type AgentSettings } from './agent-objects.js';
+import { AutoReach } from './reach/auto.js';
+import { DirectReach } from './reach/direct.js';
+import { PortForwardReach } from './reach/port-forward.js';
+import type { ControlRoute, DataRoute, Reach, ReachReport } from './reach/reach.js';
+import type { Relay } from './reach/relay.js';
 import { ensureAuthorizedKey, ensureHostKeys } from './ssh-keys.js';
 
 interface Node extends KubeObject {
@@ -37,10 +42,8 @@ export interface AgentStatus {
   readonly notReady: readonly string[];
 }
 
-/** How an agent is reached: what is dialled, what its host key must be. */
-export interface AgentEndpoint {
-  readonly host: string;
-  readonly port: number;
+/** How an agent is reached by a transfer: what is dialled, what its host key must be. Closed by who asked for it. */
+export interface AgentEndpoint extends DataRoute {
   readonly hostKeys: readonly string[];
 }
 
@@ -51,7 +54,12 @@ export interface AgentsOptions {
   /** Marks this controller's line in the authorized_keys, among those of others. */
   readonly owner: string;
   readonly settings: AgentSettings;
-  readonly connectivity: Pick<RemoteClusterSpec['connectivity'], 'addressType' | 'overrides'>;
+  readonly connectivity: Pick<
+    RemoteClusterSpec['connectivity'],
+    'mode' | 'addressType' | 'overrides' | 'sourceRanges'
+  >;
+  /** For connectivity by port-forward. */
+  readonly relay: Relay;
 }
 
 const HELLO_TIMEOUT_MS = 10_000;
@@ -62,11 +70,18 @@ const HELLO_TIMEOUT_MS = 10_000;
  */
 export class Agents {
   readonly #options: AgentsOptions;
+  readonly #reach: Reach;
   readonly #connections = new Map<string, Promise<ControlConnection>>();
   #hostKeys: readonly string[] = [];
 
   constructor(options: AgentsOptions) {
     this.#options = options;
+    this.#reach = this.#makeReach(options);
+  }
+
+  /** How the nodes are reached, as far as that is known. */
+  reach(): ReachReport {
+    return this.#reach.report();
   }
 
   /** Public host keys of the agents; empty before `install`. */
@@ -110,13 +125,14 @@ export class Agents {
       .flatMap((pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]));
   }
 
-  /** @throws DrError AgentUnreachable when the node has no address of the type asked for */
-  async endpoint(node: string, signal: AbortSignal): Promise<AgentEndpoint> {
-    return {
-      host: await this.#address(node, signal),
-      port: this.#options.settings.port,
-      hostKeys: this.#hostKeys,
-    };
+  /**
+   * The way of a transfer to this node's agent.
+   *
+   * @param from addresses of the sending agent
+   * @throws DrError AgentUnreachable when the node has no address of the type asked for
+   */
+  async endpoint(node: string, from: readonly string[], signal: AbortSignal): Promise<AgentEndpoint> {
+    return { ...(await this.#reach.data(node, from, signal)), hostKeys: this.#hostKeys };
   }
 
   /** Addresses that connections from this node's agent may come from: for `from=` of grants. */
@@ -151,6 +167,7 @@ export class Agents {
 
   /** Says hello to each of the nodes; the first failure is thrown with the node's name. */
   async greet(nodes: readonly string[], signal: AbortSignal): Promise<void> {
+    this.#reach.retain(nodes);
     await Promise.all(
       nodes.map(async (node) => {
         try {
@@ -174,24 +191,19 @@ export class Agents {
     this.#connections.clear();
   }
 
-  async #connect(node: string, signal: AbortSignal): Promise<ControlConnection> {
-    const { host, port, hostKeys } = await this.endpoint(node, signal);
-    return connectControl({ host, port, user: SSH_USER, privateKey: this.#options.key, hostKeys });
+  #connect(node: string, signal: AbortSignal): Promise<ControlConnection> {
+    const { key: privateKey } = this.#options;
+    const login = (route: ControlRoute) =>
+      connectControl({ ...route, user: SSH_USER, privateKey, hostKeys: this.#hostKeys });
+    return this.#reach.control(node, login, signal);
   }
 
-  async #address(node: string, signal: AbortSignal): Promise<string> {
-    const { addressType, overrides } = this.#options.connectivity;
-    const override = overrides?.[node];
-    if (override !== undefined) return override;
-    const found = await this.#options.client.get<Node>({ resource: wellKnown.nodes, name: node }, { signal });
-    const address = found.status?.addresses?.find((one) => one.type === addressType)?.address;
-    if (address === undefined) {
-      throw new DrError(
-        'AgentUnreachable',
-        `node ${node} has no address of type ${addressType}: set spec.connectivity.addressType or overrides`,
-      );
-    }
-    return address;
+  #makeReach({ client, owner, settings, connectivity, relay }: AgentsOptions): Reach {
+    const direct = new DirectReach({ client, port: settings.port, connectivity });
+    const podOn = async (node: string, signal: AbortSignal) =>
+      (await this.#pods(signal)).find((pod) => pod.spec.nodeName === node && isReady(pod))?.metadata.name;
+    const forward = new PortForwardReach({ client, cluster: owner, podOn, relay });
+    return { Direct: direct, PortForward: forward, Auto: new AutoReach(direct, forward) }[connectivity.mode];
   }
 
   async #pods(signal: AbortSignal): Promise<AgentPod[]> {

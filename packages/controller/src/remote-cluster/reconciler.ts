@@ -13,6 +13,7 @@ import { fingerprintSha256 } from '@dr-syncer/ssh';
 
 import { Agents } from '../clusters/agents.js';
 import { Cluster } from '../clusters/cluster.js';
+import type { Relay } from '../clusters/reach/relay.js';
 import type { RemoteClusters, RemoteHandle } from '../clusters/remote-clusters.js';
 import { ensureClientKey } from '../clusters/ssh-keys.js';
 import { parseRemoteCluster, remoteClusters } from '../custom-resources.js';
@@ -33,6 +34,7 @@ export interface RemoteClusterReconcilerOptions {
   readonly agentImage: string;
   /** UID of kube-system in the source cluster: tells controllers of several clusters apart in a shared remote. */
   readonly sourceId: string;
+  readonly relay: Relay;
   /** Called when a cluster has become ready or is so no more. */
   readonly onChange: (key: string) => void;
 }
@@ -131,7 +133,7 @@ export class RemoteClusterReconciler {
     report: RemoteClusterReport,
     signal: AbortSignal,
   ): Promise<RemoteHandle> {
-    const { source, agentImage, sourceId } = this.#options;
+    const { source, agentImage, sourceId, relay } = this.#options;
     const { namespace, name } = remote.metadata;
     const secret = remote.spec.sshKeySecret ?? `${name}-ssh-key`;
     const { key, createdAt } = await ensureClientKey(
@@ -151,7 +153,7 @@ export class RemoteClusterReconciler {
     ].join('/');
     if (known?.fingerprint === fingerprint) return { ...known, spec: remote.spec };
     const owner = `${sourceId}/${namespace}/${name}`;
-    const agents = new Agents({ client: cluster.client, key, owner, settings, connectivity });
+    const agents = new Agents({ client: cluster.client, key, owner, settings, connectivity, relay });
     return { cluster, agents, spec: remote.spec, fingerprint };
   }
 
@@ -174,6 +176,7 @@ export class RemoteClusterReconciler {
       return { requeueAfterMs: COMING_UP_MS };
     }
     await agents.greet(await agents.readyNodes(signal), signal);
+    report.set({ connectivity: agents.reach() });
     const all = ready === desired;
     report.ok(
       'AgentReady',

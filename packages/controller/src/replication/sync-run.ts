@@ -111,12 +111,11 @@ async function syncOne(
   ends: { source: VolumeEnd; destination: VolumeEnd },
   signal: AbortSignal,
 ): Promise<void> {
-  const { progress, changed, replication, request, remote, logger } = options;
+  const { progress, changed, replication, request, logger } = options;
   try {
     await syncVolume(
       {
         ...{ replication, request, claim, ...ends },
-        sourceRanges: remote.spec.connectivity.sourceRanges,
         placeholderImage: options.placeholderImage,
         policy: options.policy,
         onStatus: (fields) => {

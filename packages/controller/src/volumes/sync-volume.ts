@@ -22,7 +22,6 @@ export interface VolumeSync {
   readonly claim: string;
   readonly source: VolumeEnd;
   readonly destination: VolumeEnd;
-  readonly sourceRanges: readonly string[] | undefined;
   readonly placeholderImage: string;
   readonly policy: PrivilegePolicy;
   /** Called with what has changed. */
@@ -87,7 +86,7 @@ export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise
   onStatus({ phase: 'Transferring', sourceNode: from.node, destinationNode: to.node });
   const state = await transferVolume(
     {
-      ...{ replication, request, identities, sourceRanges: sync.sourceRanges },
+      ...{ replication, request, identities },
       source: { agents: source.agents, volume: from },
       destination: { agents: destination.agents, volume: to },
       onState: (progress) => onStatus(volumeProgress(progress)),

@@ -5,7 +5,7 @@ import { rootModesAgree } from '@dr-syncer/identity';
 import { sleep } from '@dr-syncer/kube';
 import type { Peer, TransferOptions, TransferState, VolumeRef } from '@dr-syncer/ssh';
 
-import type { Agents } from '../clusters/agents.js';
+import type { AgentEndpoint, Agents } from '../clusters/agents.js';
 import type { TransferIdentities } from './identities.js';
 import type { MountedVolume } from './mounts.js';
 
@@ -16,8 +16,6 @@ export interface VolumeTransfer {
   readonly source: { readonly agents: Agents; readonly volume: MountedVolume };
   readonly destination: { readonly agents: Agents; readonly volume: MountedVolume };
   readonly identities: TransferIdentities;
-  /** `from=` of the grant instead of the addresses of the source node. */
-  readonly sourceRanges: readonly string[] | undefined;
   readonly onState: (state: TransferState) => void;
 }
 
@@ -87,16 +85,45 @@ async function attemptTransfer(
     source.agents.peer(source.volume.node, signal),
     destination.agents.peer(destination.volume.node, signal),
   ]);
-  const running = await findRunning(sender, ids.id, signal);
+  const from = await source.agents.sourceAddresses(source.volume.node, signal);
+  const endpoint = await destination.agents.endpoint(destination.volume.node, from, signal);
   try {
-    if (!running) await begin(transfer, ids, sender, receiver, signal);
-    const state = await follow(transfer, ids.id, sender, signal);
+    const running = await findRunning(sender, ids.id, endpoint, signal);
+    if (!running) await begin(transfer, ids, sender, receiver, endpoint, signal);
+    const state = await follow(leavingDeadEnds(transfer, endpoint, signal), ids.id, sender, signal);
     await end(transfer, ids.id, signal);
     return succeeded(state);
   } catch (err) {
     if (!isDetached(signal)) await end(transfer, ids.id, signal);
     throw err;
+  } finally {
+    endpoint.close();
   }
+}
+
+/**
+ * The agent keeps trying the way that it was given. Where it never got through and there is another way, it is stopped,
+ * and the next attempt goes there.
+ */
+function leavingDeadEnds(
+  transfer: VolumeTransfer,
+  endpoint: AgentEndpoint,
+  signal: AbortSignal,
+): VolumeTransfer {
+  const { source } = transfer;
+  let told = false;
+  const leave = async (id: string) => {
+    const peer = await source.agents.peer(source.volume.node, signal);
+    await peer.request('transfers.cancel', { id }, { signal, timeoutMs: CALL_MS });
+  };
+  const onState = (state: TransferState) => {
+    transfer.onState(state);
+    if (told || state.firstByteAt !== undefined || state.error?.code !== 'AgentUnreachable') return;
+    told = true;
+    // A stop that does not arrive costs the time that the agent goes on trying, and nothing else.
+    if (endpoint.failed(state.error.message)) leave(state.id).catch(() => undefined);
+  };
+  return { ...transfer, onState };
 }
 
 /** This process ends or leads no more; who comes next asks for the transfer by its id. */
@@ -104,11 +131,20 @@ function isDetached(signal: AbortSignal): boolean {
   return signal.aborted && signal.reason instanceof DrError && signal.reason.code === 'LeadershipLost';
 }
 
-/** A transfer of this id that goes on or is done, begun by this controller before it was restarted. */
-async function findRunning(sender: Peer, id: string, signal: AbortSignal): Promise<boolean> {
+/**
+ * A transfer of this id that goes on or is done, begun by this controller before it was restarted. One whose data went
+ * through that process has lost its way and is begun anew.
+ */
+async function findRunning(
+  sender: Peer,
+  id: string,
+  { relayed }: AgentEndpoint,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     const state = await sender.request('transfers.get', { id }, { signal, timeoutMs: CALL_MS });
-    if (state.phase !== 'Failed' && state.phase !== 'Prepared') return true;
+    const goesOn = state.phase === 'Succeeded' || !relayed;
+    if (state.phase !== 'Failed' && state.phase !== 'Prepared' && goesOn) return true;
     await sender.request('transfers.forget', { id }, { signal, timeoutMs: CALL_MS });
     return false;
   } catch (err) {
@@ -118,24 +154,23 @@ async function findRunning(sender: Peer, id: string, signal: AbortSignal): Promi
 }
 
 async function begin(
-  { replication, source, destination, identities, sourceRanges }: VolumeTransfer,
+  { replication, source, destination, identities }: VolumeTransfer,
   { id, holder }: TransferIds,
   sender: Peer,
   receiver: Peer,
+  endpoint: AgentEndpoint,
   signal: AbortSignal,
 ): Promise<void> {
   const call = { signal, timeoutMs: CALL_MS };
   const { pvcConfig } = replication.spec;
   const preserve = { devices: false, fileCapabilities: false };
-  const [prepared, target, endpoint, addresses] = await Promise.all([
+  const [prepared, target] = await Promise.all([
     sender.request(
       'transfers.prepare',
       { id, holder, volume: refOf(source.volume), identity: identities.source },
       call,
     ),
     receiver.request('volumes.locate', refOf(destination.volume), call),
-    destination.agents.endpoint(destination.volume.node, signal),
-    sourceRanges ?? source.agents.sourceAddresses(source.volume.node, signal),
   ]);
   if (prepared.volume.empty && !target.empty) {
     throw new DrError(
@@ -153,7 +188,7 @@ async function begin(
       volume: refOf(destination.volume),
       direction: 'write',
       allowDelete: true,
-      from: [...addresses],
+      from: [...endpoint.from],
       expiresAt: new Date(Date.now() + lifetime * 1000).toISOString(),
       identity: identities.destination,
       preserve,
