@@ -42,8 +42,8 @@ lint: ## eslint, prettier, knip
 unit: ## unit tests
 	npm run --silent test:unit
 
-generate: build ## write what is generated from the schemas: manifests/crds
-	node test/dist/manifests/main.js manifests/crds
+generate: build ## write what is generated from the schemas: manifests
+	node test/dist/manifests/main.js manifests
 
 test-vectors: build ## check SCC_VECTORS=FILE against the identity rules
 	@node test/dist/vectors/main.js $(SCC_VECTORS)

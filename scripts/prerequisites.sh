@@ -8,6 +8,7 @@ needed=(
   git:git make:make g++:g++ python3:python3 openssl:openssl tar:tar
   rsync:rsync ssh:openssh-client /usr/sbin/sshd:openssh-server
   setfacl:acl getfattr:attr flock:util-linux setpriv:util-linux
+  promtool:prometheus prometheus:prometheus
 )
 # For clusters and images on this machine; not if two clusters are given.
 needed_for_clusters=(
@@ -56,7 +57,7 @@ forbid_services() {
 
 install_packages() {
   local package fresh=()
-  for package in containerd openssh-server; do
+  for package in containerd openssh-server prometheus; do
     [[ " $* " != *" $package "* ]] || fresh+=("${package/openssh-server/ssh}.service")
   done
   forbid_services

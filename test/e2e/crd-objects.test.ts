@@ -1,18 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { type ApiServer, startApiServer } from '../cluster/index.js';
-import { renderCrds } from '../manifests/crds.js';
 
 const manifests = join(import.meta.dirname, '../../manifests');
-
-test.each(renderCrds())('manifests/crds/$name is what the schemas say', async ({ name, text }) => {
-  expect(await readFile(join(manifests, 'crds', name), 'utf8')).toBe(text);
-});
 
 describe('Given an API server with the CRDs', () => {
   let api: ApiServer;
