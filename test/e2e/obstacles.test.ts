@@ -50,18 +50,22 @@ describe('Given obstacles', () => {
     type: string,
     reason: string,
   ): Promise<Condition> =>
-    eventually(`${plural}/${name} ${type}=${reason}`, async () => {
-      const found = await source.json<WithStatus>([
-        'get',
-        `${plural}.dr-syncer.io`,
-        name,
-        '-n',
-        namespace,
-        '-o',
-        'json',
-      ]);
-      return found.status?.conditions?.find((one) => one.type === type && one.reason === reason);
-    });
+    eventually(
+      `${plural}/${name} ${type}=${reason}`,
+      async () => {
+        const found = await source.json<WithStatus>([
+          'get',
+          `${plural}.dr-syncer.io`,
+          name,
+          '-n',
+          namespace,
+          '-o',
+          'json',
+        ]);
+        return found.status?.conditions?.find((one) => one.type === type && one.reason === reason);
+      },
+      100_000,
+    );
 
   const remoteCluster = async (name: string, kubeconfig: string | undefined): Promise<void> => {
     const api = { apiVersion: 'dr-syncer.io/v1alpha1', kind: 'RemoteCluster' };

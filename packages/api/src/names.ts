@@ -33,6 +33,8 @@ export const annotation = {
   privilegedMovers: `${API_GROUP}/privileged-movers`,
   /** The same, as VolSync's users know it. */
   privilegedMoversAlias: 'volsync.backube/privileged-movers',
+  /** On pods of agents: which state of the Secret with authorized keys kubelet has been told of. */
+  keysRevision: `${API_GROUP}/keys-revision`,
   /** At the destination: replica count of the source. */
   originalReplicas: `${API_GROUP}/original-replicas`,
   /** At the destination: whether the source's CronJob or Job was suspended. */

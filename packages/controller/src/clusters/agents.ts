@@ -1,5 +1,6 @@
 import {
   agentNames,
+  annotation,
   CONTROL_COMMAND,
   DrError,
   FIELD_MANAGER,
@@ -7,7 +8,7 @@ import {
   SSH_USER,
   SYSTEM_NAMESPACE,
 } from '@dr-syncer/api';
-import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
+import { isNotFound, type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { connectControl, type ControlConnection, type Peer, type PrivateKey } from '@dr-syncer/ssh';
 
 import { agentDaemonSet, agentServiceAccount, type AgentSettings } from './agent-objects.js';
@@ -95,7 +96,7 @@ export class Agents {
     const namespace = SYSTEM_NAMESPACE;
     this.#hostKeys = await ensureHostKeys(client, { namespace, name: agentNames.hostKeysSecret }, signal);
     const line = `restrict,command="${CONTROL_COMMAND}" ${key.publicLine}`;
-    await ensureAuthorizedKey(
+    const revision = await ensureAuthorizedKey(
       client,
       { namespace, name: agentNames.authorizedKeysSecret },
       { owner, line },
@@ -104,6 +105,28 @@ export class Agents {
     const options = { fieldManager: FIELD_MANAGER, force: true, signal };
     await client.apply(wellKnown.serviceAccounts, agentServiceAccount(), options);
     await client.apply(wellKnown.daemonSets, agentDaemonSet(settings), options);
+    await this.#bringKeys(revision, signal);
+  }
+
+  /**
+   * Has every kubelet bring the keys into its agent now. By itself it looks at a pod's Secrets once in 60 to 90 s; an
+   * update of the pod makes it look at once, and an annotation is the smallest one.
+   */
+  async #bringKeys(revision: string, signal: AbortSignal): Promise<void> {
+    const pods = await this.#pods(signal);
+    const stale = pods.filter(({ metadata }) => metadata.annotations?.[annotation.keysRevision] !== revision);
+    await Promise.all(
+      stale.map(async ({ metadata: { name } }) => {
+        const body = { metadata: { annotations: { [annotation.keysRevision]: revision } } };
+        try {
+          const ref = { resource: wellKnown.pods, namespace: SYSTEM_NAMESPACE, name };
+          await this.#options.client.patch(ref, body, 'merge', { fieldManager: FIELD_MANAGER, signal });
+        } catch (err) {
+          // Gone meanwhile; the next one starts with the keys as they are.
+          if (!isNotFound(err)) throw err;
+        }
+      }),
+    );
   }
 
   async status(signal: AbortSignal): Promise<AgentStatus> {

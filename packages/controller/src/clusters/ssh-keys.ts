@@ -131,33 +131,40 @@ export async function ensureHostKeys(
 /**
  * Puts this controller's line into the authorized_keys that the agents of a cluster read. Lines of other controllers,
  * which use the same cluster as their standby, stay: each is known by the owner in its comment.
+ *
+ * @returns a text that changes with the Secret
  */
 export async function ensureAuthorizedKey(
   client: KubeClient,
   at: { namespace: string; name: string },
   entry: { owner: string; line: string },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const secret = await client.find<SecretObject>({ resource: wellKnown.secrets, ...at }, { signal });
   const before = secret === undefined ? '' : (decoded(secret, 'authorized_keys') ?? '');
   const after = mergeAuthorizedKeys(before, entry.owner, entry.line);
-  if (secret !== undefined && before === after) return;
+  if (secret !== undefined && before === after) return revisionOf(secret);
   const data = encoded({ authorized_keys: after });
   if (secret === undefined) {
     const metadata = { ...at, labels: partOf };
-    await client.create(
+    const created = await client.create(
       wellKnown.secrets,
       { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data },
       { signal, fieldManager: FIELD_MANAGER },
     );
-    return;
+    return revisionOf(created);
   }
   // With the resourceVersion that was read: another controller's line is never lost, the loser comes again.
   const body = { metadata: { resourceVersion: secret.metadata.resourceVersion }, data };
-  await client.patch({ resource: wellKnown.secrets, ...at }, body, 'merge', {
+  const patched = await client.patch({ resource: wellKnown.secrets, ...at }, body, 'merge', {
     signal,
     fieldManager: FIELD_MANAGER,
   });
+  return revisionOf(patched);
+}
+
+function revisionOf(secret: KubeObject): string {
+  return `${secret.metadata.uid ?? ''}.${secret.metadata.resourceVersion ?? ''}`;
 }
 
 /** The text with the owner's line, at the place of its former one or at the end. Comments end in `owner=<owner>`. */
