@@ -47,8 +47,8 @@ describe('Given command lines captured from rsync 3.2.7 and 3.5.0', () => {
       '--server --sender -de.LsfxCIvu --list-only . /d',
     ],
     [
-      'rsync --server -blogDtpre.LsfxCIvu -B131072 --backup-dir .b --suffix=~ --size-only --temp-dir .t\\ mp --append --append . /d',
-      '--server -blogDtpre.LsfxCIvu -B131072 --backup-dir=.b --suffix=~ --size-only --temp-dir=.t mp --append --append . /d',
+      'rsync --server -blogDtpre.LsfxCIvu -B131072 --backup-dir .b --suffix=~ --size-only --temp-dir .t\\ mp . /d',
+      '--server -blogDtpre.LsfxCIvu -B131072 --backup-dir=.b --suffix=~ --size-only --temp-dir=.t mp . /d',
     ],
     [
       'rsync --server -nlyogDtpre.iLsfxCIvu --log-format=%i --max-size=1073741824 --delete-after --force --ignore-errors . .',
@@ -95,7 +95,7 @@ describe('Given the rsync that is installed', () => {
     '--modify-window=-1',
     '--stats',
   ];
-  const whole = ['-aHAXS', '--whole-file', '--inplace', '--fsync', '--preallocate', '--out-format=%i %n'];
+  const whole = ['-aHAXS', '--whole-file', '--fsync', '--preallocate', '--out-format=%i %n'];
   test.each([
     [[...product, '--delete', '--info=progress2', '--filter=-x trusted.*', '--exclude=/a b*']],
     [[...product, '--delete-delay', '--max-delete=100', '--info=progress2,stats2,name0']],
@@ -138,6 +138,9 @@ describe('Given the rsync that is installed', () => {
     [['-a', '--chown=0:0'], write, 'OptionNotAllowed'],
     [['-a', '--usermap=*:0'], write, 'OptionNotAllowed'],
     [['-a', '--write-devices'], write, 'OptionNotAllowed'],
+    [['-a', '--inplace'], write, 'OptionNotAllowed'],
+    [['-a', '--append'], write, 'OptionNotAllowed'],
+    [['-a', '--append-verify'], write, 'OptionNotAllowed'],
     [['-a', '--copy-unsafe-links'], write, 'OptionNotAllowed'],
     [['-a', '-M--confine-root=/'], write, 'OptionNotAllowed'],
     [['-a', '-M--insecure-links'], write, 'OptionNotAllowed'],
@@ -201,6 +204,10 @@ describe('Given requests that no rsync client writes', () => {
     ['rsync --server -l --sender . /d', 'OptionNotAllowed'],
     ['rsync --server --server . /d', 'OptionNotAllowed'],
     ['rsync --server --daemon . /d', 'OptionNotAllowed'],
+    ['rsync --server --inplace . /d', 'OptionNotAllowed'],
+    ['rsync --server --append --append . /d', 'OptionNotAllowed'],
+    ['rsync --server --sender --inplace . /d', 'OptionNotAllowed'],
+    ['rsync --server --append-verify . /d', 'OptionNotAllowed'],
     ['rsync --server --daemon --config=/d/c .', 'OptionNotAllowed'],
     ['rsync --server --config /d/c . /d', 'OptionNotAllowed'],
     ['rsync --server -e sh . /d', 'OptionNotAllowed'],
