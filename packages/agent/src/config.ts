@@ -1,4 +1,5 @@
 import { logLevels } from '@dr-syncer/runtime';
+import { jsonSetting, sshAlgorithmsSchema, sshLimitsSchema } from '@dr-syncer/ssh';
 import { z } from 'zod';
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
@@ -9,6 +10,9 @@ const directory = z.string().regex(/^\/[^\0]{0,200}$/);
 const environment = z.object({
   LOG_LEVEL: z.enum(logLevels).default('info'),
   ENABLE_AUDIT_LOG: flag.default(true),
+  /** Limits and algorithms of the SSH server: see docs/reference/ssh-server.md. */
+  SSH_LIMITS: jsonSetting(sshLimitsSchema),
+  SSH_ALGORITHMS: jsonSetting(sshAlgorithmsSchema),
   NODE_NAME: z.string().default('local'),
   SSH_PORT: port.default(2222),
   METRICS_PORT: port.default(8080),
@@ -27,7 +31,7 @@ const environment = z.object({
 
 export type AgentConfig = z.infer<typeof environment>;
 
-/** @throws Error that names each variable and what is wrong with it */
+/** @throws Error that names each variable, the field in it, and what is wrong with it */
 export function readAgentConfig(env: NodeJS.ProcessEnv): AgentConfig {
   const result = environment.safeParse(env);
   if (result.success) return result.data;

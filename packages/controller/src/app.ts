@@ -24,7 +24,7 @@ import { operatorAccess } from './clusters/operator-kubeconfig.js';
 import { Relay } from './clusters/reach/relay.js';
 import { RemoteClusters } from './clusters/remote-clusters.js';
 import { ensureClientKey } from './clusters/ssh-keys.js';
-import type { ControllerConfig } from './config.js';
+import { agentEnvironment, type ControllerConfig } from './config.js';
 import { remoteClusters, replications } from './custom-resources.js';
 import { SyncMetrics } from './metrics.js';
 import { ObservedWork } from './observed-work.js';
@@ -149,6 +149,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   const clusterReconciler = new RemoteClusterReconciler({
     ...{ source, store: clusterMirror.store, registry: remotes, events, logger },
     ...{ agentImage: config.AGENT_IMAGE, sourceId: sourceId ?? '', relay },
+    agentEnvironment: agentEnvironment(config),
     onChange: () => {
       for (const object of replicationMirror.store.list()) replicationQueue.add(keyOf(object));
     },
@@ -230,6 +231,7 @@ async function makeSourceAgents(
       image: config.AGENT_IMAGE,
       kubeletDir: config.SOURCE_KUBELET_DIR,
       port: config.SOURCE_AGENT_PORT,
+      environment: agentEnvironment(config),
     },
     connectivity: { mode: 'Direct', addressType: 'InternalIP' },
     relay,

@@ -1,5 +1,8 @@
 import { logLevels } from '@dr-syncer/runtime';
+import { jsonSettingText, sshAlgorithmsSchema, sshLimitsSchema } from '@dr-syncer/ssh';
 import { z } from 'zod';
+
+import type { AgentEnvironment } from './clusters/agent-objects.js';
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -25,6 +28,10 @@ const environment = z.object({
   KUBERNETES_SERVICE_PORT: z.string().optional(),
   METRICS_PORT: port.default(8080),
   HEALTH_PORT: port.default(8081),
+  /** Of the agents in all clusters, as LOG_LEVEL is, too. */
+  ENABLE_AUDIT_LOG: flag.default(true),
+  AGENT_SSH_LIMITS: jsonSettingText(sshLimitsSchema),
+  AGENT_SSH_ALGORITHMS: jsonSettingText(sshAlgorithmsSchema),
   AGENT_IMAGE: z.string().default('localhost/dr-syncer-agent:dev'),
   PLACEHOLDER_IMAGE: z.string().default('registry.k8s.io/pause:3.10'),
   /** The kubelet's directory on the nodes of the source cluster. */
@@ -52,4 +59,14 @@ export function readConfig(env: NodeJS.ProcessEnv): ControllerConfig {
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new Error(`settings: ${problems.join('; ')}`);
+}
+
+/** What agents are told of these settings. */
+export function agentEnvironment(config: ControllerConfig): AgentEnvironment {
+  return {
+    LOG_LEVEL: config.LOG_LEVEL,
+    ENABLE_AUDIT_LOG: String(config.ENABLE_AUDIT_LOG),
+    SSH_LIMITS: config.AGENT_SSH_LIMITS,
+    SSH_ALGORITHMS: config.AGENT_SSH_ALGORITHMS,
+  };
 }

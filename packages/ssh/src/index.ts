@@ -6,6 +6,7 @@ export * from './control/peer.js';
 export type { Handler, Handlers } from './control/responder.js';
 export * from './forced-command.js';
 export * from './from-patterns.js';
+export * from './json-setting.js';
 export * from './key-agent.js';
 export * from './keys.js';
 export * from './openssh-client.js';
@@ -20,4 +21,6 @@ export {
 export { Redacted } from './redacted.js';
 export * from './refusals.js';
 export { parseRsyncServerArgs, type RsyncPolicy, type RsyncServerRequest } from './rsync-args.js';
+export * from './ssh-algorithms.js';
+export * from './ssh-limits.js';
 export * from './tokenizer.js';

@@ -5,7 +5,7 @@ import type { Logger } from '@dr-syncer/runtime';
 import type { Registry } from 'prom-client';
 
 import { KeyRing } from '../server/key-ring.js';
-import { defaultSshLimits, type SshLimits } from '../server/limits.js';
+import { defaultSshLimits, type SshLimits } from '@dr-syncer/ssh';
 import { LocalReceivers } from '../server/local-receiver.js';
 import { SshMetrics } from '../server/metrics.js';
 import { atLeast, rsyncVersion } from '../server/rsync-version.js';
@@ -50,7 +50,6 @@ export async function runServe(options: ServeOptions, deps: ServeDeps): Promise<
     publishedRoot: options.publishedRoot ?? options.volumesRoot,
     rsyncPath,
     confineRoot,
-    stderrBytes: limits.stderrBytes,
   });
   const audit = auditLogTo(deps.auditSink);
   const metrics = new SshMetrics(registry);

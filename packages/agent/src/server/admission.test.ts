@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
 import { Admission, dropProbability } from './admission.js';
-import { sshLimitsSchema } from './limits.js';
+import { sshLimitsSchema } from '@dr-syncer/ssh';
 import { sourceKey } from './source-address.js';
 import { KeyedBuckets, TokenBucket } from './token-bucket.js';
 

@@ -1,13 +1,16 @@
-import type { SshLimits } from './limits.js';
+import type { SshLimits } from '@dr-syncer/ssh';
+import type { LimitHit } from './limit-hits.js';
 import { KeyedBuckets, TokenBucket } from './token-bucket.js';
 
-export type AdmissionRefusal =
+export type AdmissionRefusal = Extract<
+  LimitHit,
   | 'startups'
   | 'startupsPerSource'
   | 'handshakes'
   | 'handshakesPerSource'
   | 'connections'
-  | 'connectionsPerKey';
+  | 'connectionsPerKey'
+>;
 
 /**
  * Probability of dropping a new connection when `open` have not logged in yet, as sshd_config(5) defines

@@ -15,7 +15,8 @@ import { type Command, planCommand } from './command.js';
 import { EXIT_REFUSED, finishChannel } from './exec-channel.js';
 import { announceSignatureAlgorithms } from './ext-info.js';
 import type { KeyRing } from './key-ring.js';
-import type { SshLimits } from './limits.js';
+import type { SshLimits } from '@dr-syncer/ssh';
+import type { LimitHit } from './limit-hits.js';
 import { Login } from './login.js';
 import type { SshMetrics } from './metrics.js';
 import type { ReceiverBackend } from './receiver.js';
@@ -284,18 +285,20 @@ export class SshConnection {
     }
   }
 
-  #limit(limit: string): void {
+  #limit(limit: LimitHit | 'linger'): void {
     if (this.#endReason !== undefined) return;
-    if (limit !== 'linger') this.#deps.metrics.limitHits.inc({ limit });
+    if (limit !== 'linger') this.#deps.metrics.limitHit(limit);
     this.close(limit);
   }
 
   #failed(err: Error): void {
     this.#deps.logger.debug('connection failed', { remote: this.#address, err });
-    this.close('protocol');
+    // As ssh2 says that keepalives were not answered.
+    if ('level' in err && err.level === 'client-timeout') this.#limit('keepalive');
+    else this.close('protocol');
   }
 
-  #nextStage(seconds: number, limit: string): void {
+  #nextStage(seconds: number, limit: LimitHit | 'linger'): void {
     clearTimeout(this.#stage);
     if (this.#endReason !== undefined || this.#socket.destroyed) return;
     this.#stage = setTimeout(() => this.#limit(limit), seconds * 1000);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 
 import type { Client } from 'ssh2';
 
-import { sshLimitsSchema } from './limits.js';
+import { sshLimitsSchema } from '@dr-syncer/ssh';
 import type { ServerRefusalCode } from './refusals.js';
 import {
   makeWorkbench,

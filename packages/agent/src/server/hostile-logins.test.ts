@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import ssh2, { type AnyAuthMethod } from 'ssh2';
 
 import { type AuthFailure, judgeLogin, rsaBits } from './authentication.js';
-import { sshLimitsSchema } from './limits.js';
+import { sshLimitsSchema } from '@dr-syncer/ssh';
 import {
   makeWorkbench,
   sshOptions,

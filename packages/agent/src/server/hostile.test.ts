@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { verifyChain } from '../audit/chain.js';
-import { sshLimitsSchema } from './limits.js';
+import { sshLimitsSchema } from '@dr-syncer/ssh';
 import {
   makeWorkbench,
   rsh,

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
-import { defaultSshLimits } from './limits.js';
+import { defaultSshLimits } from '@dr-syncer/ssh';
 import { groupAlive, PULL, type ScriptServer, startScriptServer } from './testing/custom-server.js';
 import { makeWorkbench, sshOptions, type Workbench } from './testing/fixture.js';
 import { eventually, run } from './testing/process.js';
-import { closed, exec, login, rawConnect } from './testing/raw-client.js';
+import { closed, exec, internalsOf, login, rawConnect } from './testing/raw-client.js';
 
 // Real clients and servers, which a busy machine slows down.
 jest.setTimeout(30_000);
@@ -125,13 +125,15 @@ describe('Given limits of connections that have not logged in', () => {
 
 describe('Given limits of logged-in connections', () => {
   test('When a key has its number of connections, then one more is refused and another key is not', async () => {
-    const target = await serving('sleep 60', { connectionsPerKey: 2 });
+    const target = await serving('true', { connectionsPerKey: 2 });
     const open = [await login({ port: target.port, keyFile: target.key.file })];
     open.push(await login({ port: target.port, keyFile: target.key.file }));
     expect((await ssh(target)).code).toBe(255);
     expect(await hits('connectionsPerKey')).toBe(1);
+    const gone = open.map(closed);
     for (const client of open) client.end();
-    await eventually(() => (open.every((c) => !('_sock' in c) || true) ? true : undefined));
+    await Promise.all(gone);
+    await eventually(async () => ((await ssh(target)).code === 0 ? true : undefined));
   });
 
   test('When the server has its number of connections, then one more is refused', async () => {
@@ -182,6 +184,7 @@ describe('Given limits of logged-in connections', () => {
     const { _sock } = client as unknown as { _sock: { pause(): void; destroy(): void } };
     _sock.pause();
     await eventually(() => (groupAlive(pid) ? undefined : true));
+    expect(await hits('keepalive')).toBe(1);
     _sock.destroy();
   });
 
@@ -199,6 +202,41 @@ describe('Given limits of logged-in connections', () => {
     expect(ran.code).toBe(1);
     expect(ran.stderr.length).toBe(16 * 1024);
     expect(ran.stderr.endsWith('xend\n')).toBe(true);
+    expect(await hits('stderr')).toBe(1);
+  });
+
+  test('When less of standard error is wanted, then less comes', async () => {
+    const target = await serving('echo 123456789 >&2; head -c 1018 /dev/zero | tr "\\0" "x" >&2', {
+      stderrBytes: 1024,
+    });
+    expect((await ssh(target)).stderr.replace(/x+$/, '')).toBe('56789\n');
+    expect(await hits('stderr')).toBe(1);
+  });
+
+  test('When data comes, then its window is never larger than it may be', async () => {
+    const target = await serving('exec cat >/dev/null', { windowBytes: 256 * 1024 });
+    const client = await login({ port: target.port, keyFile: target.key.file });
+    const channel = await exec(client, PULL);
+    const gone = closed(client);
+    channel.on('close', () => client.end());
+    channel.resume();
+    channel.end(Buffer.alloc(8 * 2 ** 20));
+    await gone;
+    await eventually(async () => ((await hits('windowBytes')) === 1 ? true : undefined));
+    expect(await target.metric('dr_syncer_ssh_receive_window_bytes')).toBe(0);
+  });
+
+  test('When a client makes the server answer and reads nothing, then it is thrown out', async () => {
+    const target = await serving('true', { sendBufferBytes: 65_536, sendBufferMaxBytes: 65_536 });
+    const client = await login({ port: target.port, keyFile: target.key.file });
+    const { _sock, _protocol } = internalsOf(client);
+    _sock.pause();
+    for (let asked = 0; asked < 2_000_000 && (await hits('sendBuffer')) === 0; asked += 5_000) {
+      for (let i = 0; i < 5_000; i += 1) _protocol.ping();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await hits('sendBuffer')).toBe(1);
+    _sock.destroy();
   });
 
   test('When a client asks for what is refused again and again, then the connection ends', async () => {

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
+import { MAX_STDERR_BYTES } from '@dr-syncer/ssh';
+
 import type { Receiver, ReceiverBackend, ReceiverExit, ReceiverTarget } from './receiver.js';
 import { Refused } from './refusals.js';
 import { StderrTail } from './stderr-tail.js';
@@ -13,8 +15,6 @@ export interface LocalReceiverOptions {
   readonly rsyncPath: string;
   /** rsync 3.5 or newer: it can be told to keep to its directory itself. */
   readonly confineRoot: boolean;
-  /** Last bytes of standard error that are kept. */
-  readonly stderrBytes: number;
 }
 
 const KILL_AFTER_MS = 2_000;
@@ -56,10 +56,10 @@ function spawnRsync(
 }
 
 /** A child process, started with pipes and in its own process group, as a receiver. */
-export async function childReceiver(child: ChildProcess, stderrBytes: number): Promise<Receiver> {
+export async function childReceiver(child: ChildProcess): Promise<Receiver> {
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new Refused('StartFailed');
-  const tail = new StderrTail(stderrBytes);
+  const tail = new StderrTail(MAX_STDERR_BYTES);
   stderr.on('data', (chunk: Buffer) => tail.push(chunk));
   // Not 'exit': output may still be on its way then.
   const exited = new Promise<ReceiverExit>((resolve) => {
@@ -83,13 +83,13 @@ export class LocalReceivers implements ReceiverBackend {
   }
 
   async start(target: ReceiverTarget, argv: readonly string[], signal: AbortSignal): Promise<Receiver> {
-    const { volumesRoot, publishedRoot, confineRoot, stderrBytes } = this.#options;
+    const { volumesRoot, publishedRoot, confineRoot } = this.#options;
     const directory = await openVolumeDirectory(volumesRoot, publishedRoot, target.dir);
     try {
       signal.throwIfAborted();
       const confine = confineRoot && target.confined ? directory.realPath : undefined;
       const child = spawnRsync(this.#options, argv, `/proc/self/fd/${directory.handle.fd}`, confine);
-      return await childReceiver(child, stderrBytes);
+      return await childReceiver(child);
     } finally {
       await directory.handle.close();
     }

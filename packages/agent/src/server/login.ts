@@ -3,7 +3,8 @@ import type { AuthContext, AuthenticationType } from 'ssh2';
 import type { AuditLog } from '../audit/audit-log.js';
 import { type AcceptedKey, type AuthFailure, judgeLogin, type LoginMessage } from './authentication.js';
 import type { KeyRing } from './key-ring.js';
-import type { SshLimits } from './limits.js';
+import type { LimitHit } from './limit-hits.js';
+import type { SshLimits } from '@dr-syncer/ssh';
 import type { SshMetrics } from './metrics.js';
 
 export interface LoginDeps {
@@ -15,19 +16,21 @@ export interface LoginDeps {
   readonly now: () => Date;
 }
 
+type OnLoginLimit = (limit: Extract<LimitHit, 'authAttempts' | 'authRequests'>) => void;
+
 const METHODS: AuthenticationType[] = ['publickey'];
 
 /** Dialogue of one connection up to its login. */
 export class Login {
   readonly #deps: LoginDeps;
   readonly #address: string;
-  readonly #onLimit: (limit: 'authAttempts' | 'authRequests') => void;
+  readonly #onLimit: OnLoginLimit;
   #requests = 0;
   #failures = 0;
   #lastFailure: AuthFailure | undefined;
   #accepted: AcceptedKey | undefined;
 
-  constructor(deps: LoginDeps, address: string, onLimit: (limit: 'authAttempts' | 'authRequests') => void) {
+  constructor(deps: LoginDeps, address: string, onLimit: OnLoginLimit) {
     this.#deps = deps;
     this.#address = address;
     this.#onLimit = onLimit;

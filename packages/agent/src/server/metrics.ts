@@ -1,5 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
+import type { LimitHit } from './limit-hits.js';
+
 type Direction = 'received' | 'sent';
 
 /** Metrics of the SSH server. One set a registry. */
@@ -8,7 +10,7 @@ export class SshMetrics {
   readonly connectionsOpen: Gauge;
   readonly unauthorizedAttempts: Counter<'reason'>;
   readonly authFailures: Counter<'reason'>;
-  readonly limitHits: Counter<'limit'>;
+  readonly receiveWindow: Gauge;
   readonly sessionsActive: Gauge<'kind'>;
   readonly bytes: Counter<'direction'>;
   readonly refusedCommands: Counter<'code'>;
@@ -18,6 +20,7 @@ export class SshMetrics {
   readonly fence: Gauge<'digest'>;
   readonly keyFileReloads: Counter<'file' | 'outcome'>;
   readonly keyFileProblems: Gauge;
+  readonly #limitHits: Counter<'limit'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -44,9 +47,9 @@ export class SshMetrics {
       labelNames: ['reason'],
       registers,
     });
-    this.limitHits = new Counter({
+    this.#limitHits = new Counter({
       name: name('limit_hits_total'),
-      help: 'Connections dropped or ended by a limit',
+      help: 'Connections dropped or ended by a limit, and what one cut off',
       labelNames: ['limit'],
       registers,
     });
@@ -85,6 +88,11 @@ export class SshMetrics {
       labelNames: ['digest'],
       registers,
     });
+    this.receiveWindow = new Gauge({
+      name: name('receive_window_bytes'),
+      help: 'What receive windows have grown by, all sessions together',
+      registers,
+    });
     this.grants = new Gauge({ name: name('grants'), help: 'Grants open', registers });
     this.keyFileReloads = new Counter({
       name: name('key_file_reloads_total'),
@@ -97,6 +105,10 @@ export class SshMetrics {
       help: 'Lines of the authorized_keys file that are not used',
       registers,
     });
+  }
+
+  limitHit(limit: LimitHit): void {
+    this.#limitHits.inc({ limit });
   }
 
   /** Counters of one direction, looked up once: a transfer counts every chunk. */

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import type { ServerChannel } from 'ssh2';
 
 import { finishChannel } from './exec-channel.js';
-import type { SshLimits } from './limits.js';
+import type { SshLimits } from '@dr-syncer/ssh';
+import type { LimitHit } from './limit-hits.js';
 import type { SshMetrics } from './metrics.js';
 import { pumpIn, SendPump } from './pump.js';
 import type { Receiver, ReceiverExit } from './receiver.js';
@@ -20,7 +21,7 @@ export interface RsyncSessionOptions {
   /** The connection is gone, or the grant is: rsync is ended. */
   readonly signal: AbortSignal;
   /** To end the connection because a limit was reached. */
-  readonly onLimit: (limit: 'idle' | 'total') => void;
+  readonly onLimit: (limit: Extract<LimitHit, 'idle' | 'total'>) => void;
 }
 
 export interface SessionEnd {
@@ -80,18 +81,28 @@ export class RsyncSession {
       const exit = await receiver.exited;
       await unlessAborted(pump.finished, signal);
       await unlessAborted(flushed(channel), signal);
-      if (!signal.aborted) finishChannel(channel, exit);
+      if (!signal.aborted) finishChannel(channel, { ...exit, stderr: this.#lastOf(exit.stderr) });
       return this.#end(exit);
     } finally {
       clearTimeout(total);
       clearInterval(idle);
       signal.removeEventListener('abort', kill);
+      if (window.largest >= limits.windowBytes) metrics.limitHit('windowBytes');
       window.close();
     }
   }
 
   #end(exit: ReceiverExit): SessionEnd {
     return { exitCode: exit.exitCode, signal: exit.signal, received: this.#received, sent: this.#sent };
+  }
+
+  /** What of standard error the client gets. */
+  #lastOf(stderr: string): string {
+    const { limits, metrics } = this.#options;
+    const text = Buffer.from(stderr);
+    if (text.length <= limits.stderrBytes) return stderr;
+    metrics.limitHit('stderr');
+    return text.subarray(-limits.stderrBytes).toString();
   }
 
   #watchIdle(): NodeJS.Timeout {

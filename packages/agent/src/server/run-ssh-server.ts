@@ -5,12 +5,12 @@ import { SSH_USER } from '@dr-syncer/api';
 import type { Logger } from '@dr-syncer/runtime';
 
 import { type AuditLog, ChainedAuditLog, noAuditLog } from '../audit/audit-log.js';
-import { defaultSshAlgorithms, type SshAlgorithms } from './algorithms.js';
+import { defaultSshAlgorithms, type SshAlgorithms } from '@dr-syncer/ssh';
 import type { ControlService } from './connection.js';
 import { avoidIncrementalMarking } from './garbage-collection.js';
 import { KeyFiles } from './key-files.js';
 import type { KeyRing } from './key-ring.js';
-import type { SshLimits } from './limits.js';
+import type { SshLimits } from '@dr-syncer/ssh';
 import type { SshMetrics } from './metrics.js';
 import { warnWithoutNativeCrypto } from './native-crypto.js';
 import type { ReceiverBackend } from './receiver.js';

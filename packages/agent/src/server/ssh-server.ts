@@ -3,7 +3,9 @@ import { type AddressInfo, createServer, type Server as TcpServer, type Socket }
 import ssh2, { type Server as Ssh2Server } from 'ssh2';
 
 import { Admission } from './admission.js';
-import { type SshAlgorithms, ssh2Algorithms } from './algorithms.js';
+import type { SshAlgorithms } from '@dr-syncer/ssh';
+
+import { ssh2Algorithms } from './algorithms.js';
 import { type ConnectionDeps, SshConnection } from './connection.js';
 import type { HostKey } from './host-keys.js';
 import { normalizeAddress, sourceKey } from './source-address.js';
@@ -33,7 +35,11 @@ export class SshServer {
   constructor(options: SshServerOptions) {
     this.#options = options;
     this.#admission = new Admission(options.limits, Date.now());
-    const budget = new WindowBudget(options.limits.windowBytesTotal);
+    const { limits, metrics } = options;
+    const budget = new WindowBudget(limits.windowBytesTotal, {
+      taken: (bytes) => metrics.receiveWindow.set(bytes),
+      refused: () => metrics.limitHit('windowBytesTotal'),
+    });
     this.#deps = { ...options, admission: this.#admission, budget };
     this.#ssh = this.#makeSsh(options.hostKeys);
     this.#tcp = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
@@ -117,7 +123,7 @@ export class SshServer {
     const source = sourceKey(remoteAddress);
     const refusal = this.#admission.startup(source);
     if (refusal !== undefined) {
-      metrics.limitHits.inc({ limit: refusal });
+      metrics.limitHit(refusal);
       socket.destroy();
       return;
     }

@@ -418,11 +418,18 @@ describe('Given the window of a session', () => {
   });
 
   test('When the budget of all windows is used up, then the others stay with 2 MiB', () => {
-    const budget = new WindowBudget(3 * MiB);
+    const taken: number[] = [];
+    let refused = 0;
+    const budget = new WindowBudget(3 * MiB, {
+      taken: (bytes) => taken.push(bytes),
+      refused: () => (refused += 1),
+    });
     const [first, second] = [simulated(budget), simulated(budget)];
     for (const { line } of [first, second]) line(80 * MiB, 50, 1000 * 1000);
     expect([first.window.size, second.window.size]).toEqual([4 * MiB, 2 * MiB]);
+    expect(refused).toBeGreaterThan(0);
     first.window.close();
+    expect(taken).toEqual([2 * MiB, 0]);
     expect(budget.take(3 * MiB)).toBe(true);
   });
 });

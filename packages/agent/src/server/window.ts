@@ -16,22 +16,39 @@ const HOLD = 16;
 
 /** Shares a number of bytes between the receive windows of all sessions. */
 export class WindowBudget {
-  #left: number;
+  readonly #total: number;
+  readonly #observer: WindowBudgetObserver;
+  #taken = 0;
 
-  constructor(total: number) {
-    this.#left = total;
+  constructor(total: number, observer: WindowBudgetObserver = {}) {
+    this.#total = total;
+    this.#observer = observer;
   }
 
   /** All of `bytes`, or nothing. */
   take(bytes: number): boolean {
-    if (bytes > this.#left) return false;
-    this.#left -= bytes;
+    if (this.#taken + bytes > this.#total) {
+      this.#observer.refused?.();
+      return false;
+    }
+    this.#change(bytes);
     return true;
   }
 
   giveBack(bytes: number): void {
-    this.#left += bytes;
+    this.#change(-bytes);
   }
+
+  #change(bytes: number): void {
+    this.#taken += bytes;
+    this.#observer.taken?.(this.#taken);
+  }
+}
+
+export interface WindowBudgetObserver {
+  /** Bytes that are taken now. */
+  readonly taken?: (bytes: number) => void;
+  readonly refused?: () => void;
 }
 
 /**
@@ -54,6 +71,7 @@ export class ReceiveWindow {
   readonly #max: number;
   readonly #budget: WindowBudget;
   #size: number;
+  #largest: number;
   readonly #now: () => number;
   /** Since the size was looked at last: when that was, bytes and chunks taken, and what waited at those moments. */
   #since: number;
@@ -79,12 +97,18 @@ export class ReceiveWindow {
     this.#internals = channelInternals(channel);
     this.#max = Math.max(max, SMALLEST_WINDOW);
     this.#size = Math.min(SSH2_WINDOW, this.#max);
+    this.#largest = this.#size;
     this.#budget = budget;
     if (this.#internals !== undefined) stopTopUpsOfSsh2(this.#internals);
   }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** The largest size there ever was. */
+  get largest(): number {
+    return this.#largest;
   }
 
   /** To be called when `bytes` have been taken from the channel. */
@@ -127,6 +151,7 @@ export class ReceiveWindow {
     }
     if (!this.#budget.take(this.#size)) return;
     this.#size *= 2;
+    this.#largest = Math.max(this.#largest, this.#size);
     // The peer knows of it only a round trip later.
     this.#trial = { rate, settle: true };
   }

@@ -81,6 +81,7 @@ export class Grants {
     if (this.#opening.has(grant.id)) throw new DrError('Busy', 'this grant is being opened');
     const left = this.#checkLifetime(grant);
     if (present === undefined && this.#open.size + this.#opening.size >= this.#deps.max) {
+      this.#deps.metrics.limitHit('grants');
       throw new DrError('Busy', `${this.#deps.max} grants are open`);
     }
     this.#opening.add(grant.id);

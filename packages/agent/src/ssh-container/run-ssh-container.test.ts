@@ -9,6 +9,7 @@ import {
   connectControl,
   type Grant,
   parsePrivateKey,
+  sshLimitsSchema,
   type TransferState,
 } from '@dr-syncer/ssh';
 import { Registry } from 'prom-client';
@@ -113,6 +114,7 @@ describe('Given the ssh container with a mover beside it', () => {
           authorizedKeysFile,
           fenceFile: join(bench.dir, 'fence/volumes'),
           moverSocket: mover.socketPath,
+          limits: sshLimitsSchema.parse({ grants: 2 }),
           nodeName: 'node-1',
           version: '1.2.3',
         },
@@ -304,6 +306,18 @@ describe('Given the ssh container with a mover beside it', () => {
     await expect(control.peer.request('grants.open', grantOf('g7'))).rejects.toMatchObject({
       code: 'BadRequest',
     });
+  });
+
+  test('When as many grants are open as may be, then one more is refused, and may be had when one is gone', async () => {
+    const others = await Promise.all(['second', 'third'].map((name) => bench.key(name)));
+    const [second, third] = others.map(({ line }, i) => grantOf(`limit-${i}`, { publicKey: line }));
+    if (second === undefined || third === undefined) throw new Error('no keys');
+    await control.peer.request('grants.open', grantOf('g9'));
+    await control.peer.request('grants.open', second);
+    await expect(control.peer.request('grants.open', third)).rejects.toMatchObject({ code: 'Busy' });
+    expect(await metricValue(registry, 'dr_syncer_ssh_limit_hits_total', { limit: 'grants' })).toBe(1);
+    await control.peer.request('grants.close', { id: 'g9' });
+    await control.peer.request('grants.open', third);
   });
 
   test('When a transfer is watched, then its states come before the answer', async () => {

@@ -5,7 +5,7 @@ import { type Logger, metricFamilies } from '@dr-syncer/runtime';
 import type { Registry } from 'prom-client';
 
 import { KeyRing } from '../server/key-ring.js';
-import { defaultSshLimits, type SshLimits } from '../server/limits.js';
+import { defaultSshLimits, type SshLimits } from '@dr-syncer/ssh';
 import { SshMetrics } from '../server/metrics.js';
 import { auditLogTo, runSshServer, type SshServerSettings } from '../server/run-ssh-server.js';
 import { controlService } from './control-session.js';

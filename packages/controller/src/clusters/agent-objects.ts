@@ -4,7 +4,15 @@ import type { KubeObject } from '@dr-syncer/kube';
 import { hostKeyFiles } from './ssh-keys.js';
 
 /** What of the agents' deployment can be set. */
-export type AgentSettings = Omit<RemoteClusterSpec['agentDeployment'], 'image'> & { readonly image: string };
+export type AgentSettings = Omit<RemoteClusterSpec['agentDeployment'], 'image'> & {
+  readonly image: string;
+  readonly environment: AgentEnvironment;
+};
+
+/** Variables that the controller hands on to the agents of all clusters: docs/reference/settings.md. */
+export type AgentEnvironment = Readonly<
+  Record<'LOG_LEVEL' | 'ENABLE_AUDIT_LOG' | 'SSH_LIMITS' | 'SSH_ALGORITHMS', string>
+>;
 
 const labels = { app: agentNames.daemonSet, 'app.kubernetes.io/part-of': 'dr-syncer' };
 
@@ -76,20 +84,21 @@ function hostKeyItems(): object[] {
   return hostKeyFiles.map((file) => ({ key: file, path: file }));
 }
 
-function env(): object[] {
+function env({ environment }: AgentSettings): object[] {
   return [
-    { name: 'LOG_LEVEL', value: 'info' },
+    { name: 'LOG_LEVEL', value: environment.LOG_LEVEL },
     { name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
   ];
 }
 
-function sshContainer({ image, resources, port }: AgentSettings): Record<string, unknown> {
+function sshContainer(settings: AgentSettings): Record<string, unknown> {
+  const { image, resources, port } = settings;
   return {
     name: 'ssh',
     image,
     imagePullPolicy: 'IfNotPresent',
     args: ['node', '/app/packages/agent/dist/main.js', 'ssh'],
-    env: [...env(), { name: 'ENABLE_AUDIT_LOG', value: 'true' }],
+    env: [...env(settings), ...sshEnv(settings)],
     ports: [
       { name: 'ssh', containerPort: AGENT_PORT, hostPort: port, protocol: 'TCP' },
       { name: 'health', containerPort: 8081, protocol: 'TCP' },
@@ -116,13 +125,21 @@ function sshContainer({ image, resources, port }: AgentSettings): Record<string,
   };
 }
 
-function moverContainer({ image, resources, kubeletDir }: AgentSettings): Record<string, unknown> {
+/** Unset stands for the defaults of the agent's version. */
+function sshEnv({ environment }: AgentSettings): object[] {
+  return (['ENABLE_AUDIT_LOG', 'SSH_LIMITS', 'SSH_ALGORITHMS'] as const).flatMap((name) =>
+    environment[name] === '' ? [] : [{ name, value: environment[name] }],
+  );
+}
+
+function moverContainer(settings: AgentSettings): Record<string, unknown> {
+  const { image, resources, kubeletDir } = settings;
   return {
     name: 'mover',
     image,
     imagePullPolicy: 'IfNotPresent',
     args: ['node', '/app/packages/agent/dist/main.js', 'mover'],
-    env: [...env(), { name: 'KUBELET_DIR', value: kubeletDir }],
+    env: [...env(settings), { name: 'KUBELET_DIR', value: kubeletDir }],
     securityContext: {
       runAsUser: 0,
       runAsGroup: 0,

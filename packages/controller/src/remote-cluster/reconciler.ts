@@ -11,6 +11,7 @@ import {
 import type { Logger } from '@dr-syncer/runtime';
 import { fingerprintSha256 } from '@dr-syncer/ssh';
 
+import type { AgentEnvironment } from '../clusters/agent-objects.js';
 import { Agents } from '../clusters/agents.js';
 import { Cluster } from '../clusters/cluster.js';
 import type { Relay } from '../clusters/reach/relay.js';
@@ -32,6 +33,7 @@ export interface RemoteClusterReconcilerOptions {
   readonly logger: Logger;
   /** When a RemoteCluster gives no image. */
   readonly agentImage: string;
+  readonly agentEnvironment: AgentEnvironment;
   /** UID of kube-system in the source cluster: tells controllers of several clusters apart in a shared remote. */
   readonly sourceId: string;
   readonly relay: Relay;
@@ -133,7 +135,7 @@ export class RemoteClusterReconciler {
     report: RemoteClusterReport,
     signal: AbortSignal,
   ): Promise<RemoteHandle> {
-    const { source, agentImage, sourceId, relay } = this.#options;
+    const { source, agentImage, agentEnvironment: environment, sourceId, relay } = this.#options;
     const { namespace, name } = remote.metadata;
     const secret = remote.spec.sshKeySecret ?? `${name}-ssh-key`;
     const { key, createdAt } = await ensureClientKey(
@@ -145,7 +147,7 @@ export class RemoteClusterReconciler {
     report.set({ sshKey: { fingerprint: key.fingerprint, ...(createdAt && { createdAt }) } });
     report.ok('KeysReady', 'Present', `Secret ${secret} holds the key ${key.fingerprint}.`);
     const { agentDeployment, connectivity } = remote.spec;
-    const settings = { ...agentDeployment, image: agentDeployment.image ?? agentImage };
+    const settings = { ...agentDeployment, image: agentDeployment.image ?? agentImage, environment };
     const fingerprint = [
       kubeconfigFingerprint,
       key.fingerprint,

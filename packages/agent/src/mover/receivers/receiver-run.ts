@@ -3,7 +3,7 @@ import { chmod, chown } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
 import { DrError, type Identity } from '@dr-syncer/api';
-import type { EventData } from '@dr-syncer/ssh';
+import { type EventData, MAX_STDERR_BYTES } from '@dr-syncer/ssh';
 
 import { StderrTail } from '../../server/stderr-tail.js';
 import { killGroup } from '../process/group.js';
@@ -33,7 +33,6 @@ export type ReceiverExit = EventData<'receiver.exit'>;
 
 /** The peer connects as soon as it has the answer. */
 const CONNECT_MS = 30_000;
-const STDERR_BYTES = 16 * 1024;
 /** rsync has done all it could: success, some files not copied, some vanished. */
 const FINISHED: readonly (number | null)[] = [0, 23, 24];
 /** As rsync says it: error in file I/O. */
@@ -49,7 +48,7 @@ export class ReceiverRun {
   readonly run: string;
   readonly #options: ReceiverRunOptions;
   readonly #server: Server;
-  readonly #stderr = new StderrTail(STDERR_BYTES);
+  readonly #stderr = new StderrTail(MAX_STDERR_BYTES);
   readonly #abort = new AbortController();
   readonly #settle: (exit: ReceiverExit) => void;
   readonly #timer: NodeJS.Timeout;

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 
 import { noAuditLog } from '../../audit/audit-log.js';
 import { KeyRing } from '../key-ring.js';
-import { type SshLimits, sshLimitsSchema } from '../limits.js';
+import { type SshLimits, sshLimitsSchema } from '@dr-syncer/ssh';
 import { childReceiver } from '../local-receiver.js';
 import { SshMetrics } from '../metrics.js';
 import type { Receiver, ReceiverBackend } from '../receiver.js';
@@ -28,7 +28,7 @@ class ScriptReceivers implements ReceiverBackend {
   start(): Promise<Receiver> {
     const child = spawn('/bin/sh', ['-c', this.#script], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     if (child.pid !== undefined) this.pids.push(child.pid);
-    return childReceiver(child, 16 * 1024);
+    return childReceiver(child);
   }
 }
 

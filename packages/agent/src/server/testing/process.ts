@@ -41,10 +41,10 @@ export function run(program: string, args: readonly string[], options: RunOption
 }
 
 /** Waits until `check` gives something; an error after `timeoutMs`. */
-export async function eventually<T>(check: () => T | undefined, timeoutMs = 5_000): Promise<T> {
+export async function eventually<T>(check: () => T | undefined | Promise<T | undefined>, timeoutMs = 5_000): Promise<T> {
   const until = Date.now() + timeoutMs;
   for (;;) {
-    const value = check();
+    const value = await check();
     if (value !== undefined) return value;
     if (Date.now() > until) throw new Error('did not come true in time');
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -11,6 +11,8 @@ export interface ClientInternals {
     channelData(channel: number, data: Buffer): void;
     channelWindowAdjust(channel: number, bytes: number): void;
     rekey(): void;
+    /** A global request that has to be answered. */
+    ping(): void;
     authPK(
       user: string,
       key: unknown,

@@ -1,23 +1,31 @@
 import { z } from 'zod';
 
 const count = (fallback: number, max = 1_000_000) => z.number().int().min(1).max(max).default(fallback);
-const seconds = (fallback: number) => z.number().min(0.05).max(31_536_000).default(fallback);
-const bytes = (fallback: number) => z.number().int().min(1024).max(1_073_741_824).default(fallback);
+/** No more than a timer of Node.js can hold (2^31 - 1 ms). */
+const seconds = (fallback: number) => z.number().min(0.05).max(2_147_483).default(fallback);
+const bytes = (fallback: number, max = 1_073_741_824, min = 1024) =>
+  z.number().int().min(min).max(max).default(fallback);
+
+/** What of standard error a command can hand on at all; the setting only makes it less. */
+export const MAX_STDERR_BYTES = 64 * 1024;
+
+/** See sshd_config(5), MaxStartups. */
+const startups = z
+  .strictObject({ start: count(1024), ratePercent: count(30, 100), full: count(2048) })
+  .refine(({ start, full }) => full >= start, { path: ['full'], message: 'has to be at least "start"' });
 
 /**
  * Every limit of the SSH server. ssh2 has none of its own: no timer, no cap, no rate (its server.js and Protocol.js,
- * 1.17.0). A hit is counted by `dr_syncer_ssh_limit_hits_total{limit}`.
+ * 1.17.0). Set by the variable SSH_LIMITS; what counts a hit of each is in docs/reference/ssh-server.md.
  */
-export const sshLimitsSchema = z.strictObject({
+const limits = z.strictObject({
   /** From accept to a successful login; then the connection is closed. */
   loginGraceSeconds: seconds(30),
   /**
    * Connections that have not logged in, as sshd's MaxStartups start:rate:full: from `start` on a new one is dropped
    * with `ratePercent` probability, which grows to certainty at `full`. High, because an idle one costs tens of KiB.
    */
-  startups: z
-    .strictObject({ start: count(1024), ratePercent: count(30, 100), full: count(2048) })
-    .prefault({}),
+  startups: startups.prefault({}),
   /** Of `startups`, from one source address (IPv6: one /64). */
   startupsPerSource: count(64),
   /** Key exchanges (the expensive part of a connection) a second, over all sources and from one. */
@@ -45,16 +53,22 @@ export const sshLimitsSchema = z.strictObject({
   /** Refused requests on one connection before it is closed. */
   refusals: count(16, 1000),
   /** Last bytes of a command's standard error that are kept and passed on. */
-  stderrBytes: bytes(16 * 1024),
+  stderrBytes: bytes(16 * 1024, MAX_STDERR_BYTES),
   /** Receive window that a session may grow to; ssh2's own is 2 MiB, which is 20 MB/s at 50 ms. */
-  windowBytes: bytes(16 * 1024 * 1024),
+  windowBytes: bytes(16 * 1024 * 1024, 1_073_741_824, 256 * 1024),
   /** What the windows of all sessions together may have grown by. */
   windowBytesTotal: bytes(64 * 1024 * 1024),
   /** Unsent bytes after which a session stops reading from its command, and those that end a connection. */
   sendBufferBytes: bytes(1024 * 1024),
   sendBufferMaxBytes: bytes(8 * 1024 * 1024),
+  /** Grants that are open; a pod's mover has a limit of its own. */
   grants: count(1024, 65_536),
 });
+
+export const sshLimitsSchema = limits.refine(
+  ({ sendBufferBytes, sendBufferMaxBytes }) => sendBufferMaxBytes >= sendBufferBytes,
+  { path: ['sendBufferMaxBytes'], message: 'has to be at least "sendBufferBytes"' },
+);
 
 export type SshLimits = z.infer<typeof sshLimitsSchema>;
 
