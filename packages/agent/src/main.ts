@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 import { abortOnSignals, createLogger, type Logger, serveHealth, serveMetrics } from '@dr-syncer/runtime';
 import { Command, InvalidArgumentError } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
+import { verifyAuditLog } from './audit/verify-log.js';
 import { type AgentConfig, readAgentConfig } from './config.js';
 import { runMover } from './mover/index.js';
 import { runServe } from './serve/run-serve.js';
@@ -155,6 +157,17 @@ program
   .requiredOption('--volumes-root <dir>', 'directory that all volumes are in')
   .option('--published-root <dir>', 'what the keys call that directory')
   .action((flags: ServeFlags) => run('serve', (context) => serve(context, flags)));
+
+program
+  .command('verify-audit-log')
+  .description('check the audit lines on standard input: none altered, none missing in between')
+  .action(async () => {
+    const { lines, chains, problem } = await verifyAuditLog(createInterface({ input: process.stdin }));
+    console.log(`${lines} audit lines of ${chains} processes are in order`);
+    if (problem === undefined) return;
+    console.error(`line ${problem.line}: ${problem.what}`);
+    process.exitCode = 1;
+  });
 
 program.parseAsync().catch((err: unknown) => {
   console.error(err instanceof Error ? err.message : err);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 
 import { ChainedAuditLog } from './audit-log.js';
 import { verifyChain } from './chain.js';
+import { verifyAuditLog } from './verify-log.js';
 
 function collect(lines: string[]): Writable {
   return new Writable({
@@ -92,5 +93,27 @@ describe('Given an audit log of some lines', () => {
     log.record('after', {});
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ dropped: expect.any(Number) });
     expect(verifyChain(lines)).toBeUndefined();
+  });
+});
+
+describe('Given the log of a container, with audit lines of two processes in it', () => {
+  const log = () => ['{"level":"info"}', ...written(3), 'x', ...written(2), '{"level":"info"}'];
+  async function* lines(of: readonly string[]): AsyncGenerator<string> {
+    for (const line of of) yield await Promise.resolve(line);
+  }
+
+  test('When nothing was done to it, then all of them are in order', async () => {
+    expect(await verifyAuditLog(lines(log()))).toEqual({ lines: 5, chains: 2 });
+  });
+
+  test.each([
+    ['removed', (all: string[]) => all.filter((_, i) => i !== 2), { line: 3, what: 'Missing' }],
+    [
+      'altered',
+      (all: string[]) => all.map((l, i) => (i === 6 ? l.replace('line 2', 'line 9') : l)),
+      { line: 7, what: 'Altered' },
+    ],
+  ])('When one was %s, then it is named', async (_name, change, problem) => {
+    expect(await verifyAuditLog(lines(change(log())))).toMatchObject({ problem });
   });
 });

@@ -4,17 +4,20 @@ import ssh2 from 'ssh2';
 
 import type { KeyDecision, PresentedKey } from './key-ring.js';
 
-/** `dr_syncer_ssh_auth_failures_total{reason}` and the audit log's `reason`. */
-export type AuthFailure =
-  | 'WrongUser'
-  | 'MethodNotAllowed'
-  | 'KeyTypeRefused'
-  | 'KeyTooShort'
-  | 'Sha1Signature'
-  | 'UnknownKey'
-  | 'Expired'
-  | 'AddressNotAllowed'
-  | 'SignatureInvalid';
+/** `dr_syncer_ssh_auth_failures_total{reason}` and the audit log's `reason`, each with its meaning. */
+export const authFailureTable = {
+  WrongUser: 'The user name is not `drsyncer`.',
+  MethodNotAllowed: 'A password or anything else but a public key.',
+  KeyTypeRefused: 'The key is neither ed25519 nor RSA.',
+  KeyTooShort: 'An RSA key of less than 3072 bits.',
+  Sha1Signature: 'The client signs with RSA and SHA-1 (`ssh-rsa`).',
+  UnknownKey: 'No line and no grant has the key.',
+  Expired: 'The line has expired, or the key is of a grant that is closed or over.',
+  AddressNotAllowed: 'The `from=` of the line does not have the address.',
+  SignatureInvalid: 'The client does not hold the private key.',
+} as const satisfies Record<string, string>;
+
+export type AuthFailure = keyof typeof authFailureTable;
 
 /** A login message as ssh2 hands it over. `signature` is absent when the client only asks whether the key would do. */
 export interface LoginMessage {

@@ -58,6 +58,7 @@ export class SshConnection {
   readonly #socket: Socket;
   readonly #address: string;
   readonly #source: string;
+  readonly #audit: AuditLog;
   readonly #login: Login;
   readonly #roundTrip = new RoundTrip();
   readonly #abort = new AbortController();
@@ -75,14 +76,19 @@ export class SshConnection {
   constructor(
     deps: ConnectionDeps,
     socket: Socket,
-    peer: { readonly address: string; readonly source: string },
+    peer: { readonly id: number; readonly address: string; readonly source: string },
   ) {
     this.#deps = deps;
     this.#socket = socket;
     this.#address = peer.address;
     this.#source = peer.source;
-    this.#login = new Login(deps, peer.address, (limit) => this.#limit(limit));
+    this.#audit = {
+      record: (event, fields) =>
+        deps.audit.record(event, { connection: peer.id, remote_addr: peer.address, ...fields }),
+    };
+    this.#login = new Login({ ...deps, audit: this.#audit }, peer.address, (limit) => this.#limit(limit));
     this.#nextStage(deps.limits.loginGraceSeconds, 'loginGrace');
+    this.#audit.record('connection', {});
     socket.once('close', () => this.#closed());
     socket.on('data', () => this.#checkSendBuffer());
   }
@@ -106,7 +112,6 @@ export class SshConnection {
       this.#limit(refusal);
       return;
     }
-    deps.audit.record('connection', { remote_addr: this.#address });
     announceSignatureAlgorithms(client, USER_SIGNATURE_ALGORITHMS);
     client.on('authentication', (context) => {
       this.#roundTrip.heard();
@@ -176,7 +181,8 @@ export class SshConnection {
   }
 
   async #run(channel: ServerChannel, match: AcceptedKey, requested: string): Promise<void> {
-    const { limits, metrics, audit } = this.#deps;
+    const { limits, metrics } = this.#deps;
+    const audit = this.#audit;
     const who = this.#fields(match, requested);
     let kind: Command['kind'] | undefined;
     try {
@@ -198,9 +204,9 @@ export class SshConnection {
   }
 
   async #control(channel: ServerChannel, match: AcceptedKey, who: AuditFields): Promise<object> {
-    const { control, audit } = this.#deps;
+    const { control } = this.#deps;
     if (control === undefined) throw new Refused('ControlNotAvailable');
-    audit.record('command', { ...who, decision: 'allowed', kind: 'control' });
+    this.#audit.record('command', { ...who, decision: 'allowed', kind: 'control' });
     await control(channel, {
       fingerprint: match.key.fingerprint,
       address: this.#address,
@@ -215,10 +221,10 @@ export class SshConnection {
     command: Extract<Command, { kind: 'rsync' }>,
     who: AuditFields,
   ): Promise<object> {
-    const { limits, metrics, budget, receivers, audit, logger } = this.#deps;
+    const { limits, metrics, budget, receivers, logger } = this.#deps;
     const signal = this.#abort.signal;
     const receiver = await receivers.start(command.target, command.argv, signal);
-    audit.record('command', { ...who, decision: 'allowed', kind: 'rsync' });
+    this.#audit.record('command', { ...who, decision: 'allowed', kind: 'rsync' });
     const session = new RsyncSession({
       channel,
       socket: this.#socket,
@@ -247,7 +253,7 @@ export class SshConnection {
       });
     }
     this.#deps.metrics.refusedCommands.inc({ code: refused.code });
-    this.#deps.audit.record('command', { ...who, decision: 'refused', code: refused.code });
+    this.#audit.record('command', { ...who, decision: 'refused', code: refused.code });
     const stderr = `dr-syncer: refused: ${refused.code}: ${refused.message}\n`;
     finishChannel(channel, { exitCode: EXIT_REFUSED, signal: null, stderr });
   }
@@ -256,14 +262,13 @@ export class SshConnection {
     this.#deps.metrics.refusedCommands.inc({ code });
     // Debian's ssh_config sends LANG with every session: counted, but not an event for the audit log.
     if (code === 'EnvironmentRefused') return;
-    this.#deps.audit.record('request', { ...this.#fields(this.accepted), decision: 'refused', code });
+    this.#audit.record('request', { ...this.#fields(this.accepted), decision: 'refused', code });
     this.#refusals += 1;
     if (this.#refusals >= this.#deps.limits.refusals) this.#limit('refusals');
   }
 
   #fields(match: AcceptedKey | undefined, command?: string): AuditFields {
     return {
-      remote_addr: this.#address,
       user: this.#deps.user,
       fingerprint: match?.key.fingerprint,
       grant: match?.grant?.id,
@@ -326,9 +331,7 @@ export class SshConnection {
     else if (this.#login.lastFailure !== undefined) {
       this.#deps.metrics.unauthorizedAttempts.inc({ reason: this.#login.lastFailure });
     }
-    if (this.#client === undefined) return;
-    this.#deps.audit.record('disconnect', {
-      remote_addr: this.#address,
+    this.#audit.record('disconnect', {
       fingerprint: accepted?.key.fingerprint,
       reason: this.#endReason,
       bytes_in: this.#socket.bytesRead,

@@ -17,7 +17,7 @@ import {
   type Workbench,
 } from './testing/fixture.js';
 import { eventually, run } from './testing/process.js';
-import { internalsOf } from './testing/raw-client.js';
+import { internalsOf, rawConnect } from './testing/raw-client.js';
 
 // Real clients and servers, which a busy machine slows down.
 jest.setTimeout(30_000);
@@ -152,6 +152,18 @@ async function rawLogin(username: string, authHandler: AnyAuthMethod[]): Promise
     client.connect({ host: '127.0.0.1', port: server.port, username, authHandler: authHandler });
   });
 }
+
+describe('Given a stranger who does not speak SSH', () => {
+  test('When the connection has ended, then its beginning and end are in the audit log, with its number', async () => {
+    const { socket, closed } = await rawConnect(server.port);
+    socket.end('GET / HTTP/1.1\r\n\r\n');
+    await closed;
+    const end = await eventually(() => server.audit('disconnect').at(-1));
+    const id = end['connection'];
+    expect(end).toMatchObject({ remote_addr: '127.0.0.1', bytes_in: 18 });
+    expect(server.audit('connection').filter(({ connection }) => connection === id)).toHaveLength(1);
+  });
+});
 
 describe('Given a raw client with other ways to log in', () => {
   test.each<[string, AnyAuthMethod]>([

@@ -89,7 +89,6 @@ export class Login {
     this.#deps.audit.record('authentication', {
       msg: 'Authenticated',
       outcome: 'success',
-      remote_addr: this.#address,
       user: context.username,
       fingerprint: match.key.fingerprint,
       grant: match.grant?.id,
@@ -105,7 +104,6 @@ export class Login {
       msg: 'Failed authentication',
       outcome: 'failure',
       reason: failure.reason,
-      remote_addr: this.#address,
       user: context.username.slice(0, 64),
       method: context.method,
       fingerprint: failure.fingerprint,

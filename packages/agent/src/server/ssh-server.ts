@@ -31,6 +31,8 @@ export class SshServer {
   readonly #tcp: TcpServer;
   #ssh: Ssh2Server;
   #sweep: NodeJS.Timeout | undefined;
+  /** Connections so far: numbers them in the audit log. */
+  #accepted = 0;
 
   constructor(options: SshServerOptions) {
     this.#options = options;
@@ -127,8 +129,12 @@ export class SshServer {
       socket.destroy();
       return;
     }
+    this.#accepted += 1;
     const key = socketKey(remoteAddress, remotePort);
-    this.#connections.set(key, new SshConnection(this.#deps, socket, { address, source }));
+    this.#connections.set(
+      key,
+      new SshConnection(this.#deps, socket, { id: this.#accepted, address, source }),
+    );
     metrics.connectionsOpen.inc();
     socket.once('close', () => {
       this.#connections.delete(key);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 
 import { toDrError } from '@dr-syncer/api';
@@ -6,6 +7,7 @@ import type { EventData } from '@dr-syncer/ssh';
 import type { Receiver, ReceiverBackend, ReceiverExit, ReceiverTarget } from '../server/receiver.js';
 import { Refused } from '../server/refusals.js';
 import { connectUnix, type MoverLink } from './mover-link.js';
+import { staticGrant, staticVolume } from './static-volume.js';
 
 /** The mover answers a kill with an exit; after this it is given up on. */
 const KILL_PATIENCE_MS = 30_000;
@@ -51,20 +53,52 @@ class ExitWaiter {
 /** Has rsync started by the `mover` container, and gets its standard input and output as one Unix socket. */
 export class MoverReceivers implements ReceiverBackend {
   readonly #link: MoverLink;
+  readonly #staticSeconds: number;
 
-  constructor(link: MoverLink) {
+  /** @param staticSeconds how long a command of the static file may run */
+  constructor(link: MoverLink, staticSeconds: number) {
     this.#link = link;
+    this.#staticSeconds = staticSeconds;
   }
 
   async start(target: ReceiverTarget, argv: readonly string[], signal: AbortSignal): Promise<Receiver> {
-    // In a pod, volumes are named by the API server's objects, so only a grant leads to one.
-    if (target.grantId === undefined) throw new Refused('VolumeNotAvailable');
+    if (target.grantId !== undefined) return this.#run(target.grantId, argv, signal);
+    const id = await this.#openStatic(target.dir, argv, signal);
+    // A mover that is gone has closed it itself.
+    const close = () => void this.#link.request('receivers.close', { id }).catch(() => undefined);
+    try {
+      // The line may have another name for the directory than the mover has; there is only this one.
+      const receiver = await this.#run(id, [...argv.slice(0, -1), '.'], signal);
+      void receiver.exited.then(close);
+      return receiver;
+    } catch (err) {
+      close();
+      throw err;
+    }
+  }
+
+  /** Volumes are named by the API server's objects here, those of static lines, too. */
+  async #openStatic(dir: string, argv: readonly string[], signal: AbortSignal): Promise<string> {
+    const volume = staticVolume(dir);
+    if (volume === undefined) throw new Refused('VolumeNotAvailable');
+    const id = `static-${randomBytes(12).toString('hex')}`;
+    const expiresAt = new Date(Date.now() + this.#staticSeconds * 1000);
+    const grant = staticGrant(id, volume, argv, expiresAt);
+    const opened = await this.#link.request('receivers.open', grant, { signal }).catch((err: unknown) => {
+      throw new Refused('VolumeNotAvailable', undefined, { cause: err });
+    });
+    if (volume.isAt(opened.path)) return id;
+    await this.#link.request('receivers.close', { id }).catch(() => undefined);
+    throw new Refused('VolumeNotAvailable');
+  }
+
+  async #run(grantId: string, argv: readonly string[], signal: AbortSignal): Promise<Receiver> {
     const waiter = new ExitWaiter(this.#link);
     let run: string | undefined;
     try {
       const started = await this.#link.request(
         'receivers.start',
-        { id: target.grantId, argv: [...argv] },
+        { id: grantId, argv: [...argv] },
         { signal },
       );
       run = started.run;

@@ -8,7 +8,9 @@ import {
   type ControlConnection,
   connectControl,
   type Grant,
+  parseAuthorizedKeys,
   parsePrivateKey,
+  type Result,
   sshLimitsSchema,
   type TransferState,
 } from '@dr-syncer/ssh';
@@ -162,6 +164,38 @@ describe('Given the ssh container with a mover beside it', () => {
     const { families } = await control.peer.request('metrics', {});
 
     expect(families.map(({ name }) => name)).toContain('dr_syncer_ssh_grants');
+  });
+
+  test('When OpenSSH asks for the grants with the controller key, then they come as lines of authorized_keys', async () => {
+    const grant = grantOf('listed', {
+      from: ['127.0.0.1', '10.0.0.0/8'],
+      direction: 'read',
+      allowDelete: false,
+    });
+    const { path } = await control.peer.request('grants.open', grant);
+    // As the reference page says it.
+    const request = '{"t":"request","id":1,"method":"grants.list","params":{}}';
+    const ssh = `${rsh(port, controllerKey.file)} drsyncer@127.0.0.1 dr-syncer-control`;
+    const ran = await run('sh', ['-c', `(echo '${request}'; sleep 1) | ${ssh}`]);
+    const answer = JSON.parse(ran.stdout) as { result: Result<'grants.list'> };
+    expect(answer.result.grants).toEqual([
+      {
+        id: 'listed',
+        expiresAt: grant.expiresAt,
+        line: expect.stringContaining(transferKey.line.split(' ')[1] ?? ''),
+      },
+    ]);
+    const { keys, problems } = parseAuthorizedKeys(answer.result.grants[0]?.line ?? '');
+    expect(problems).toEqual([]);
+    expect(keys[0]).toMatchObject({
+      comment: 'listed',
+      options: {
+        restrict: true,
+        command: { kind: 'confined', direction: 'read', allowDelete: false, dir: path },
+        from: [{ text: '127.0.0.1' }, { text: '10.0.0.0/8' }],
+        expiresAt: new Date(Math.floor(Date.parse(grant.expiresAt) / 1000) * 1000),
+      },
+    });
   });
 
   test('When a grant is open, then its key pushes into its volume through the mover, and only that', async () => {

@@ -80,7 +80,7 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
   try {
     await runSshServer(
       config,
-      { keys, limits, metrics, audit, receivers: new MoverReceivers(mover), control },
+      { keys, limits, metrics, audit, receivers: new MoverReceivers(mover, limits.totalSeconds), control },
       {
         signal,
         logger,

@@ -58,6 +58,7 @@ export class TestAgent {
   readonly kubelet: TestKubelet;
   readonly config: MoverConfig;
   readonly log: LogLine[] = [];
+  readonly sshLog: LogLine[] = [];
   registry = new Registry();
   #moverAbort = new AbortController();
   readonly #sshAbort = new AbortController();
@@ -135,7 +136,7 @@ export class TestAgent {
         },
         {
           signal: this.#sshAbort.signal,
-          logger: recordingLogger([]),
+          logger: recordingLogger(this.sshLog),
           registry: new Registry(),
           onListening: (address, isReady) => {
             this.port = address.port;
