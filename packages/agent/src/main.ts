@@ -163,7 +163,7 @@ program
   .description('check the audit lines on standard input: none altered, none missing in between')
   .action(async () => {
     const { lines, chains, problem } = await verifyAuditLog(createInterface({ input: process.stdin }));
-    console.log(`${lines} audit lines of ${chains} processes are in order`);
+    console.log(`${lines} audit lines in order, process starts: ${chains}`);
     if (problem === undefined) return;
     console.error(`line ${problem.line}: ${problem.what}`);
     process.exitCode = 1;

@@ -7,6 +7,7 @@ import { rsh, type TestKey } from '../server/testing/fixture.js';
 import { eventually, type Ran, run } from '../server/testing/process.js';
 import { TestAgent } from './testing/agent.js';
 import type { TestVolume } from './testing/kubelet.js';
+import { rsyncServers } from './testing/processes.js';
 
 // Real clients and servers, which a busy machine slows down.
 jest.setTimeout(30_000);
@@ -92,6 +93,28 @@ describe('Given lines in the authorized_keys file of an agent in a pod', () => {
     const ran = await push('/anything/');
     expect(ran.code).not.toBe(0);
     expect(ran.stderr).toContain('dr-syncer: refused: VolumeNotAvailable');
+  });
+
+  test('When the volume is fenced, then what writes to it ends, nothing more is written, and it can be read', async () => {
+    const fence = async (text: string) => {
+      const applied = () => agent.sshLog.filter(({ message }) => message === 'fence applied').length;
+      const before = applied();
+      await writeFile(join(agent.bench.dir, 'fence'), text);
+      await eventually(() => (applied() > before ? true : undefined));
+    };
+    await writeFile(join(src, 'slow'), Buffer.alloc(4_000_000, 1));
+    await allow(`dr-syncer-rsync ${volume.path}`);
+    const remote = `drsyncer@127.0.0.1:${volume.path}/`;
+    const ssh = rsh(agent.port, key.file);
+    const slow = run('rsync', ['-a', '--bwlimit=100', '-e', ssh, `${src}/`, remote]);
+    await eventually(() => (rsyncServers().length > 0 ? true : undefined));
+    await fence(`${volume.ref.pvName}\n`);
+    expect((await slow).code).not.toBe(0);
+    expect((await push(`${volume.path}/`)).stderr).toContain('VolumeNotAvailable');
+    const pull = await run('rsync', ['-a', '-e', ssh, remote, join(agent.bench.dir, 'fenced')]);
+    expect(pull).toMatchObject({ code: 0, stderr: '' });
+    await fence('');
+    expect((await push(`${volume.path}/`)).code).toBe(0);
   });
 
   test('Then no volume is held open for them', async () => {

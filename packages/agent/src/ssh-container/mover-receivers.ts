@@ -6,6 +6,7 @@ import type { EventData } from '@dr-syncer/ssh';
 
 import type { Receiver, ReceiverBackend, ReceiverExit, ReceiverTarget } from '../server/receiver.js';
 import { Refused } from '../server/refusals.js';
+import type { Fence } from './fence.js';
 import { connectUnix, type MoverLink } from './mover-link.js';
 import { staticGrant, staticVolume } from './static-volume.js';
 
@@ -53,26 +54,33 @@ class ExitWaiter {
 /** Has rsync started by the `mover` container, and gets its standard input and output as one Unix socket. */
 export class MoverReceivers implements ReceiverBackend {
   readonly #link: MoverLink;
+  readonly #fence: Pick<Fence, 'check' | 'isFenced'>;
   readonly #staticSeconds: number;
+  /** Names of the PVs that commands of the static file write to, by the ids of their grants. */
+  readonly #staticWrites = new Map<string, string>();
 
   /** @param staticSeconds how long a command of the static file may run */
-  constructor(link: MoverLink, staticSeconds: number) {
+  constructor(link: MoverLink, fence: Pick<Fence, 'check' | 'isFenced'>, staticSeconds: number) {
     this.#link = link;
+    this.#fence = fence;
     this.#staticSeconds = staticSeconds;
+  }
+
+  /** Ends commands of the static file that write to volumes that are fenced by now. */
+  endFenced(): void {
+    for (const [id, pvName] of this.#staticWrites) if (this.#fence.isFenced(pvName)) this.#closeStatic(id);
   }
 
   async start(target: ReceiverTarget, argv: readonly string[], signal: AbortSignal): Promise<Receiver> {
     if (target.grantId !== undefined) return this.#run(target.grantId, argv, signal);
     const id = await this.#openStatic(target.dir, argv, signal);
-    // A mover that is gone has closed it itself.
-    const close = () => void this.#link.request('receivers.close', { id }).catch(() => undefined);
     try {
       // The line may have another name for the directory than the mover has; there is only this one.
       const receiver = await this.#run(id, [...argv.slice(0, -1), '.'], signal);
-      void receiver.exited.then(close);
+      void receiver.exited.then(() => this.#closeStatic(id));
       return receiver;
     } catch (err) {
-      close();
+      this.#closeStatic(id);
       throw err;
     }
   }
@@ -84,12 +92,23 @@ export class MoverReceivers implements ReceiverBackend {
     const id = `static-${randomBytes(12).toString('hex')}`;
     const expiresAt = new Date(Date.now() + this.#staticSeconds * 1000);
     const grant = staticGrant(id, volume, argv, expiresAt);
-    const opened = await this.#link.request('receivers.open', grant, { signal }).catch((err: unknown) => {
+    if (grant.direction === 'write') this.#staticWrites.set(id, volume.ref.pvName);
+    try {
+      const { path } = await this.#link.request('receivers.open', grant, { signal });
+      // Looked at last: it may have been fenced meanwhile.
+      if (grant.direction === 'write') this.#fence.check(volume.ref.pvName);
+      if (volume.isAt(path)) return id;
+      throw new Error(`the volume is at ${path}`);
+    } catch (err) {
+      this.#closeStatic(id);
       throw new Refused('VolumeNotAvailable', undefined, { cause: err });
-    });
-    if (volume.isAt(opened.path)) return id;
-    await this.#link.request('receivers.close', { id }).catch(() => undefined);
-    throw new Refused('VolumeNotAvailable');
+    }
+  }
+
+  #closeStatic(id: string): void {
+    this.#staticWrites.delete(id);
+    // A mover that is gone has closed it itself.
+    this.#link.request('receivers.close', { id }).catch(() => undefined);
   }
 
   async #run(grantId: string, argv: readonly string[], signal: AbortSignal): Promise<Receiver> {

@@ -53,8 +53,12 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
   let endSessions: () => void = () => undefined;
   const fence = new Fence({
     ...{ file: config.fenceFile, metrics, logger },
-    onChange: () => void grants.closeFenced(),
+    onChange: () => {
+      void grants.closeFenced();
+      receivers.endFenced();
+    },
   });
+  const receivers: MoverReceivers = new MoverReceivers(mover, fence, limits.totalSeconds);
   const grants: Grants = new Grants({
     mover,
     keys,
@@ -80,7 +84,7 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
   try {
     await runSshServer(
       config,
-      { keys, limits, metrics, audit, receivers: new MoverReceivers(mover, limits.totalSeconds), control },
+      { keys, limits, metrics, audit, receivers, control },
       {
         signal,
         logger,
