@@ -33,6 +33,7 @@ describe('parseBlock', () => {
     ['1/5,10/5', 'TrailingText'],
     ['\r1/5', 'OddBlank'],
     ['1/\u00a05', 'OddBlank'],
+    ['\u00851-\u20285', 'OddBlank'],
     ['2147483647/2', 'IdTooLarge'],
     ['0-4294967295', 'IdTooLarge'],
     ['4294967295/1', 'IdTooLarge'],
@@ -55,6 +56,8 @@ describe('parseBlock', () => {
     '1-5/2',
     '4294967296/2',
     '\n1/5',
+    '\ufeff1/5',
+    '1\u00a0/5',
     '1.5/2',
     '١/٥',
   ])('Given %j, which OpenShift refuses, Then it is refused', (text) => {

@@ -7,6 +7,10 @@ export interface Block {
   readonly end: number;
 }
 
+/** White space as Go's fmt counts it, but for the newline, which ends a scan: not quite JavaScript's `\s`. */
+const blanks = '([\\t\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*)';
+const block = new RegExp(`^${blanks}(\\d+)([/-])${blanks}(\\d+)(.*)$`, 's');
+
 /**
  * One block of the annotations `openshift.io/sa.scc.uid-range` and `.supplemental-groups`: `start/size` or
  * `start-end`, decimal, blanks only before a number and at the end. OpenShift reads it with Go's `Sscanf` and 32-bit
@@ -14,7 +18,7 @@ export interface Block {
  * `StricterRule`. Never accepts what OpenShift refuses.
  */
 export function parseBlock(text: string): Outcome<Block> {
-  const match = /^([^\S\n]*)(\d+)([/-])([^\S\n]*)(\d+)(.*)$/s.exec(text);
+  const match = block.exec(text);
   if (!match) return failure(`${quoted(text)} is not of the form start/size or start-end`, 'Syntax');
   const [, indent = '', first = '', sign, gap = '', second = '', tail = ''] = match;
   const start = Number(first);
