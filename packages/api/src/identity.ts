@@ -40,3 +40,13 @@ export const identitySchema = z.strictObject({
 });
 
 export type Identity = z.infer<typeof identitySchema>;
+
+const idPairs = z.array(z.tuple([unixId, unixId])).max(64);
+
+/** Ids of the source, and what they become at the destination: `[from, to]`. Ids that are not named stay. */
+export const idMapSchema = z.strictObject({ users: idPairs, groups: idPairs });
+
+export type IdMap = z.infer<typeof idMapSchema>;
+
+/** Where the values of an identity come from, by field: for people, in status and audit log. */
+export const identityOriginsSchema = z.record(z.string().max(32), z.string().max(512));

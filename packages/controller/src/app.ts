@@ -24,7 +24,7 @@ import { operatorAccess } from './clusters/operator-kubeconfig.js';
 import { Relay } from './clusters/reach/relay.js';
 import { RemoteClusters } from './clusters/remote-clusters.js';
 import { ensureClientKey } from './clusters/ssh-keys.js';
-import { agentEnvironment, type ControllerConfig } from './config.js';
+import { agentEnvironment, type ControllerConfig, moverPolicyOf } from './config.js';
 import { remoteClusters, replications } from './custom-resources.js';
 import { SyncMetrics } from './metrics.js';
 import { ObservedWork } from './observed-work.js';
@@ -140,10 +140,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     concurrency: config.CONCURRENT_SYNCS,
     concurrentTransfers: config.CONCURRENT_TRANSFERS,
     placeholderImage: config.PLACEHOLDER_IMAGE,
-    policy: {
-      allowedNamespaces: config.PRIVILEGED_NAMESPACES.split(',').filter(Boolean),
-      annotatedAt: 'Both',
-    },
+    policy: moverPolicyOf(config),
     onEnded: (key) => replicationQueue.add(key),
   });
   const clusterReconciler = new RemoteClusterReconciler({

@@ -3,6 +3,7 @@ import { jsonSettingText, sshAlgorithmsSchema, sshLimitsSchema } from '@dr-synce
 import { z } from 'zod';
 
 import type { AgentEnvironment } from './clusters/agent-objects.js';
+import type { MoverPolicy } from './volumes/identities.js';
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -15,6 +16,8 @@ const portRange = z
     return { first, last };
   })
   .refine(({ first, last }) => first <= last && last <= 65_535, 'not a range of ports');
+/** Fields of `spec.pvcConfig.preserve`. */
+const preserveList = /^((devices|fileCapabilities)(,(devices|fileCapabilities))*)?$/;
 
 /** Settings of the controller, from environment variables: read once, here. Documented in docs/reference/settings.md. */
 const environment = z.object({
@@ -45,6 +48,10 @@ const environment = z.object({
   LEADER_ELECTION: flag.default(true),
   /** Source namespaces whose transfers may run privileged when annotated: comma-separated, "*" for all, "" for none. */
   PRIVILEGED_NAMESPACES: z.string().default('*'),
+  /** The ends whose namespaces have to be annotated for privileged movers. */
+  PRIVILEGED_ANNOTATED_AT: z.enum(['Both', 'Source', 'Destination']).default('Both'),
+  /** What privileged movers may copy when a Replication asks for it: comma-separated, "" for none. */
+  PRIVILEGED_PRESERVE: z.string().regex(preserveList).default('fileCapabilities'),
   /** Syncs that run at the same time. */
   CONCURRENT_SYNCS: z.coerce.number().int().min(1).max(64).default(4),
   /** Volume transfers that run at the same time. */
@@ -52,6 +59,21 @@ const environment = z.object({
 });
 
 export type ControllerConfig = z.infer<typeof environment>;
+
+/** What the settings say about movers. */
+export function moverPolicyOf(config: ControllerConfig): MoverPolicy {
+  const preserve = config.PRIVILEGED_PRESERVE.split(',');
+  return {
+    allowedNamespaces: config.PRIVILEGED_NAMESPACES.split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
+    annotatedAt: config.PRIVILEGED_ANNOTATED_AT,
+    preserve: {
+      devices: preserve.includes('devices'),
+      fileCapabilities: preserve.includes('fileCapabilities'),
+    },
+  };
+}
 
 /** @throws Error that names each variable and what is wrong with it */
 export function readConfig(env: NodeJS.ProcessEnv): ControllerConfig {

@@ -8,6 +8,7 @@ import { assign, effectiveContext } from './scc/assign.js';
 import type { FieldError } from './scc/field-error.js';
 import { createProvider } from './scc/provider.js';
 import type { PodSecurityContext } from './scc/types.js';
+import type { Note } from './workload.js';
 
 type Admitted =
   | { ok: true; value: { uid: Choice<number>; fsGroup: Choice<number> | undefined } }
@@ -18,7 +19,7 @@ type Admitted =
  * is set is checked.
  */
 export function admit(
-  { input, context, limits }: Wishes,
+  { input, context, limits, notes }: Wishes,
   user: Choice<number> | undefined,
   fsGroup: Choice<number> | undefined,
   groups: Choice<readonly number[]>,
@@ -40,7 +41,7 @@ export function admit(
     return { ok: false, refusals: distinct(errors.map((error) => refusal(error, limits))) };
 
   const uid = effectiveContext(security).runAsUser;
-  if (uid === undefined || uid === null) return { ok: false, refusals: [noUser()] };
+  if (uid === undefined || uid === null) return { ok: false, refusals: [noUser(notes)] };
   const group = security.pod.fsGroup;
   return {
     ok: true,
@@ -55,13 +56,15 @@ export function admit(
   };
 }
 
-function noUser(): Refusal {
+/** Says also what was found and could not be taken: pods that differ, or root. */
+function noUser(notes: readonly Note[]): Refusal {
+  const found = notes.filter(({ field }) => field === 'runAsUser').map(({ text }) => text);
+  const why = found.length > 0 ? found.join('; ') : 'no pod that mounts the volume names a user';
   return {
     path: `${MOVER_CONTEXT}.runAsUser`,
     value: shown(undefined),
     allowed: `1-${MAX_ID}`,
-    remedy:
-      'The pods that mount the volume name no user that could be taken; set runAsUser to the owner of the files, or have the namespaces annotated for privileged movers.',
+    remedy: `Set runAsUser to the owner of the files, or have the namespaces annotated for privileged movers (${why}).`,
   };
 }
 

@@ -4,7 +4,7 @@ import type { ResolveInput } from './resolution.js';
 import { sccAnnotation } from './scc/annotations.js';
 import { inRanges } from './scc/groups.js';
 import type { IdRange } from './scc/types.js';
-import type { Agreed, WorkloadValues } from './workload.js';
+import type { Agreed, Note, WorkloadValues } from './workload.js';
 
 export interface Choice<T> {
   readonly value: T;
@@ -17,7 +17,7 @@ export interface Wishes {
   readonly context: MoverContext;
   readonly workload: WorkloadValues;
   readonly limits: NamespaceLimits;
-  readonly notes: string[];
+  readonly notes: Note[];
 }
 
 /**
@@ -122,8 +122,8 @@ function notTaken(
   field: string,
   { value, pod }: Agreed<number>,
   ranges: readonly IdRange[] | undefined,
-): string {
-  return `${field} ${value} of pod ${pod} is not taken: ${objection(value, ranges) ?? ''}`;
+): Note {
+  return { field, text: `${field} ${value} of pod ${pod} is not taken: ${objection(value, ranges) ?? ''}` };
 }
 
 function objection(id: number, ranges: readonly IdRange[] | undefined): string | null {

@@ -27,12 +27,16 @@ export type {
   SeLinuxOptions,
 } from './scc/types.js';
 export { decidePrivilege } from './privilege.js';
-export type { PrivilegeDecision, PrivilegeEnd, PrivilegePolicy } from './privilege.js';
+export type { PrivilegeDecision, PrivilegeEnd, PrivilegePolicy, PrivilegeReason } from './privilege.js';
 export { refusalText } from './refusal.js';
 export type { Refusal } from './refusal.js';
 export { resolveIdentity } from './resolve.js';
 export type { IdentityField, Resolution, ResolveInput } from './resolution.js';
 export type { WorkloadPod } from './workload.js';
-export { namespaceIdMap } from './id-map.js';
+export { workloadIds } from './workload.js';
+export type { WorkloadIds } from './workload.js';
+export { mapPairs, namespaceIdMap } from './id-map.js';
+export { placeholderIds } from './placeholder-ids.js';
+export type { PlaceholderIds } from './placeholder-ids.js';
 export { losses, receiverOptions, rootModesAgree, senderOptions } from './rsync-options.js';
-export type { IdMap, Loss, ReceivingIdentity, RsyncIdentityOptions, TransferFacts } from './rsync-options.js';
+export type { Loss, ReceivingIdentity, RsyncIdentityOptions, TransferFacts } from './rsync-options.js';

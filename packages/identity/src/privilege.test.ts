@@ -51,6 +51,7 @@ describe('decidePrivilege', () => {
 
     expect(decision).toEqual({
       privileged: false,
+      code: 'AnnotationMissing',
       requested: true,
       reason: 'dr-syncer.io/privileged-movers=true is missing on the destination namespace a-dr',
     });

@@ -14,8 +14,12 @@ export interface PrivilegeEnd {
   readonly annotations: Annotations;
 }
 
+/** Why privilege is granted or not, for machines. */
+export type PrivilegeReason = 'Annotated' | 'NotAnnotated' | 'AnnotationMissing' | 'ForbiddenBySettings';
+
 export interface PrivilegeDecision {
   readonly privileged: boolean;
+  readonly code: PrivilegeReason;
   /** At least one end asks for it: worth saying why it is refused. */
   readonly requested: boolean;
   /** For status and events. */
@@ -33,20 +37,14 @@ export function decidePrivilege(
 ): PrivilegeDecision {
   const ends = { source: asks(source.annotations), destination: asks(destination.annotations) };
   const requested = ends.source || ends.destination;
-  if (!requested)
-    return {
-      privileged: false,
-      requested,
-      reason: `no namespace is annotated ${annotation.privilegedMovers}`,
-    };
-
+  if (!requested) {
+    const reason = `no namespace is annotated ${annotation.privilegedMovers}=true`;
+    return { privileged: false, code: 'NotAnnotated', requested, reason };
+  }
   const allowed = policy.allowedNamespaces;
   if (!allowed.includes('*') && !allowed.includes(source.namespace)) {
-    return {
-      privileged: false,
-      requested,
-      reason: 'privileged movers are not allowed by the settings of the controller',
-    };
+    const reason = `the settings of the controller do not allow privileged movers for namespace ${source.namespace}`;
+    return { privileged: false, code: 'ForbiddenBySettings', requested, reason };
   }
   const missing = [
     ...(policy.annotatedAt !== 'Destination' && !ends.source ? [`source namespace ${source.namespace}`] : []),
@@ -56,10 +54,17 @@ export function decidePrivilege(
   ];
   if (missing.length > 0) {
     const reason = `${annotation.privilegedMovers}=true is missing on the ${missing.join(' and the ')}`;
-    return { privileged: false, requested, reason };
+    return { privileged: false, code: 'AnnotationMissing', requested, reason };
   }
-  return { privileged: true, requested, reason: `annotated ${annotation.privilegedMovers}=true` };
+  const reason = `${annotatedText[policy.annotatedAt]} annotated ${annotation.privilegedMovers}=true`;
+  return { privileged: true, code: 'Annotated', requested, reason };
 }
+
+const annotatedText: Readonly<Record<PrivilegePolicy['annotatedAt'], string>> = {
+  Both: 'both namespaces are',
+  Source: 'the source namespace is',
+  Destination: 'the destination namespace is',
+};
 
 /** The product's own annotation has the last word, so that `false` there takes back what the alias gives. */
 function asks(annotations: Annotations): boolean {

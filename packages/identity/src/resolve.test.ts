@@ -11,7 +11,7 @@ const plain: ResolveInput = {
   annotations: {},
   moverSecurityContext: undefined,
   workloads: [],
-  privilege: { privileged: false, requested: false, reason: 'not asked for' },
+  privilege: { privileged: false, code: 'NotAnnotated', requested: false, reason: 'not asked for' },
   devices: false,
   fileCapabilities: false,
 };
@@ -23,7 +23,9 @@ const openshift: ResolveInput = {
     'openshift.io/sa.scc.mcs': 's0:c26,c20',
   },
 };
-const privileged = { privilege: { privileged: true, requested: true, reason: 'annotated' } };
+const privileged = {
+  privilege: { privileged: true, code: 'Annotated' as const, requested: true, reason: 'annotated' },
+};
 
 const pod = (name: string, securityContext: unknown, ...containers: unknown[]): WorkloadPod => ({
   name,
@@ -166,14 +168,19 @@ describe('Given a plain namespace', () => {
         path: 'spec.moverSecurityContext.runAsUser',
         value: 'not set',
         allowed: '1-2147483647',
-        remedy: expect.stringContaining('set runAsUser'),
+        remedy: expect.stringMatching(/^Set runAsUser .* \(no pod that mounts the volume names a user\)\.$/),
       },
     ]);
   });
 
   test('When the workload runs as root, Then it is refused, with a way out', () => {
     expect(refusals({ ...plain, workloads: [pod('web', { runAsUser: 0 })] })).toMatchObject([
-      { path: 'spec.moverSecurityContext.runAsUser' },
+      {
+        path: 'spec.moverSecurityContext.runAsUser',
+        remedy: expect.stringContaining(
+          'runAsUser 0 of pod web is not taken: root only with privileged movers',
+        ),
+      },
     ]);
   });
 
@@ -210,7 +217,10 @@ describe('Given a plain namespace', () => {
     const workloads = [pod('a', { runAsUser: 1000, fsGroup: 1 }), pod('b', { runAsUser: 2000, fsGroup: 1 })];
 
     expect(refusals({ ...plain, workloads })).toMatchObject([
-      { path: 'spec.moverSecurityContext.runAsUser' },
+      {
+        path: 'spec.moverSecurityContext.runAsUser',
+        remedy: expect.stringContaining('differ in runAsUser: 1000 in a, 2000 in b'),
+      },
     ]);
     const { identity, notes } = resolved({ ...plain, workloads, moverSecurityContext: { runAsUser: 3000 } });
     expect(identity).toMatchObject({ uid: 3000, fsGroup: 1 });
@@ -321,7 +331,10 @@ describe('Given privileged movers', () => {
   });
 
   test('When it was asked for and is not granted, Then it runs without and says so', () => {
-    const privilege = { privileged: false, requested: true, reason: 'forbidden' };
+    const privilege = {
+      ...{ privileged: false, requested: true, reason: 'forbidden' },
+      code: 'ForbiddenBySettings' as const,
+    };
 
     const { identity, notes } = resolved({ ...openshift, privilege, devices: true, fileCapabilities: true });
 
@@ -361,7 +374,7 @@ test('Given any input, Then there is a valid identity that is not root without p
       annotations,
       (side, isPrivileged, moverSecurityContext, contexts, found) => {
         const workloads = contexts.map(([own, inner], index) => pod(`p${index}`, own, inner));
-        const privilege = { privileged: isPrivileged, requested: isPrivileged, reason: '' };
+        const privilege = { ...privileged.privilege, privileged: isPrivileged, requested: isPrivileged };
         const given = resolveIdentity({
           ...plain,
           side,

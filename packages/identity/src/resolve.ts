@@ -56,7 +56,7 @@ interface Ids {
 
 function describe(input: ResolveInput, wishes: Wishes, ids: Ids): Resolution {
   const { privileged, requested, reason } = input.privilege;
-  const notes = [...wishes.notes];
+  const notes = wishes.notes.map(({ text }) => text);
   if (requested && !privileged) notes.push(`unprivileged: ${reason}`);
   for (const [what, asked] of [
     ['device nodes', input.devices],

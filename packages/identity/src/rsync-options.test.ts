@@ -1,5 +1,5 @@
+import type { IdMap } from '@dr-syncer/api';
 import { describe, expect, test } from '@jest/globals';
-import { namespaceIdMap } from './id-map.js';
 import { receiverOptions, rootModesAgree, senderOptions, type ReceivingIdentity } from './rsync-options.js';
 
 const user: ReceivingIdentity = { uid: 1000, capabilities: [], privileged: false };
@@ -72,13 +72,13 @@ describe('receiverOptions', () => {
   });
 
   test('Given privilege, Then owners are mapped on arrival, and an fsGroup takes all groups', () => {
-    const map = {
+    const map: IdMap = {
       users: [[1, 2]],
       groups: [
         [3, 4],
         [5, 6],
       ],
-    } as const;
+    };
 
     expect(receiverOptions(root)).toEqual(['--super']);
     expect(receiverOptions(root, map)).toEqual(['--super', '--usermap=1:2', '--groupmap=3:4,5:6']);
@@ -90,20 +90,6 @@ describe('receiverOptions', () => {
     expect(receiverOptions({ ...root, fsGroup: 9, fsGroupChangePolicy: 'OnRootMismatch' })).toEqual([
       '--super',
     ]);
-  });
-});
-
-describe('namespaceIdMap', () => {
-  const range = (text: string): Record<string, string> => ({ 'openshift.io/sa.scc.uid-range': text });
-
-  test.each([
-    [range('1000690000/10000'), range('1000720000/10000'), [[1000690000, 1000720000]]],
-    [range('1000690000/10000'), range('1000690000/10000'), []],
-    [range('1000690000/10000'), {}, []],
-    [range('0/10000'), range('1000690000/10000'), []],
-    [range('0/0'), range('1000690000/10000'), []],
-  ])('Given %j and %j, Then the default ids are mapped: %j', (source, destination, pairs) => {
-    expect(namespaceIdMap(source, destination)).toEqual({ users: pairs, groups: pairs });
   });
 });
 

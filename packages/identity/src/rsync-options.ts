@@ -1,16 +1,11 @@
-import type { Identity } from '@dr-syncer/api';
+import type { Identity, IdMap } from '@dr-syncer/api';
+import { mapText } from './id-map.js';
 
 /** What of the receiving identity decides how rsync is called, at both ends. */
 export type ReceivingIdentity = Pick<
   Identity,
   'uid' | 'capabilities' | 'privileged' | 'fsGroup' | 'fsGroupChangePolicy'
 >;
-
-/** Ids of the source and what they become at the destination. */
-export interface IdMap {
-  readonly users: readonly (readonly [from: number, to: number])[];
-  readonly groups: readonly (readonly [from: number, to: number])[];
-}
 
 export interface TransferFacts {
   /** `--delete` is part of the command. */
@@ -167,8 +162,4 @@ export function rootModesAgree(
 /** Whether kubelet would change what is new in the volume; with OnRootMismatch it would not look. */
 function givesFsGroup({ fsGroup, fsGroupChangePolicy }: ReceivingIdentity): boolean {
   return fsGroup !== undefined && fsGroupChangePolicy !== 'OnRootMismatch';
-}
-
-function mapText(pairs: IdMap['users']): string {
-  return pairs.map(([from, to]) => `${from}:${to}`).join(',');
 }

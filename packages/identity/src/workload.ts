@@ -38,10 +38,31 @@ interface Saying {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+/** Something to be said about a field. */
+export interface Note {
+  readonly field: string;
+  readonly text: string;
+}
+
+/** Every id that pods name. */
+export interface WorkloadIds {
+  readonly users: readonly number[];
+  readonly groups: readonly number[];
+}
+
+/** All ids that the pods name, whether they agree or not; each once. */
+export function workloadIds(pods: readonly WorkloadPod[]): WorkloadIds {
+  const sayings = pods.flatMap(sayingsOf).map(({ values }) => values);
+  const of = (...fields: string[]): number[] => [
+    ...new Set(sayings.flatMap((values) => fields.flatMap((field) => values[field])).filter(isId)),
+  ];
+  return { users: of('runAsUser'), groups: of('runAsGroup', 'fsGroup', 'supplementalGroups') };
+}
+
 /** @returns the values, and a note for each field in which the pods differ. */
-export function workloadValues(pods: readonly WorkloadPod[]): { values: WorkloadValues; notes: string[] } {
+export function workloadValues(pods: readonly WorkloadPod[]): { values: WorkloadValues; notes: Note[] } {
   const sayings = pods.flatMap(sayingsOf);
-  const notes: string[] = [];
+  const notes: Note[] = [];
   const values: WorkloadValues = {
     ...pick('runAsUser', sayings, isId, notes),
     ...pick('runAsGroup', sayings, isId, notes),
@@ -85,16 +106,15 @@ function pick<K extends string, T>(
   field: K,
   sayings: readonly Saying[],
   is: (value: unknown) => value is T,
-  notes: string[],
+  notes: Note[],
 ): { [key in K]?: Agreed<T> } {
   let found: Agreed<T> | undefined;
   for (const { pod, values } of sayings) {
     const value = values[field];
     if (!is(value)) continue;
     if (found !== undefined && key(found.value) !== key(value)) {
-      notes.push(
-        `the pods that mount the volume differ in ${field}: ${shown(found.value)} in ${found.pod}, ${shown(value)} in ${pod}; neither is taken`,
-      );
+      const text = `the pods that mount the volume differ in ${field}: ${shown(found.value)} in ${found.pod}, ${shown(value)} in ${pod}; neither is taken`;
+      notes.push({ field, text });
       return {};
     }
     found ??= { value, pod };

@@ -1,11 +1,5 @@
-import {
-  receiverOptions,
-  senderOptions,
-  type IdMap,
-  type Loss,
-  type TransferFacts,
-} from '@dr-syncer/identity';
-import type { Identity } from '@dr-syncer/api';
+import { receiverOptions, senderOptions, type Loss, type TransferFacts } from '@dr-syncer/identity';
+import type { Identity, IdMap } from '@dr-syncer/api';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -11,6 +11,7 @@ import {
 } from '@dr-syncer/ssh';
 
 import type { AuditLog } from '../audit/audit-log.js';
+import { identityFields } from '../audit/identity-fields.js';
 import type { KeyRing } from '../server/key-ring.js';
 import type { SshMetrics } from '../server/metrics.js';
 import type { Fence } from './fence.js';
@@ -48,8 +49,9 @@ function writesTo({ direction, volume }: Grant, fence: GrantsDeps['fence']): boo
 
 /** What the mover needs to know of a grant: not who may use it, but what with. */
 function receiverOf(grant: Grant): Params<'receivers.open'> {
-  const { id, volume, direction, allowDelete, expiresAt, identity, preserve, holder, streams } = grant;
-  return { id, volume, direction, allowDelete, expiresAt, identity, preserve, holder, streams };
+  const { id, volume, direction, allowDelete, expiresAt, identity, idMap, preserve, holder, streams } = grant;
+  const common = { id, volume, direction, allowDelete, expiresAt, identity, preserve, holder, streams };
+  return { ...common, ...(idMap && { idMap }) };
 }
 
 /**
@@ -193,8 +195,7 @@ export class Grants {
       allow_delete: grant.allowDelete,
       pod_uid: grant.volume.podUid,
       pv: grant.volume.pvName,
-      uid: grant.identity.uid,
-      privileged: grant.identity.privileged,
+      ...identityFields(grant.identity, grant.origins),
       expires_at: grant.expiresAt,
       ...more,
     });

@@ -40,6 +40,15 @@ const serviceConfig = z.object({
   preserveNodePorts: z.boolean().default(false).describe('Keep the node port numbers of the source.'),
 });
 
+const preserve = z
+  .object({
+    devices: z.boolean().default(false).describe('Device nodes.'),
+    fileCapabilities: z.boolean().default(false).describe('The extended attribute security.capability.'),
+  })
+  .describe(
+    'What takes more than other files to copy: privileged movers, and settings of the controller that allow it.',
+  );
+
 const pvcConfig = z.object({
   includeData: z.boolean().default(true).describe('Copy what is in the volumes, not only the claims.'),
   storageClassMapping: z
@@ -74,6 +83,7 @@ const pvcConfig = z.object({
     .max(86_400)
     .default(120)
     .describe('A transfer that moves nothing for this long is ended.'),
+  preserve: preserve.default(preserve.parse({})),
 });
 
 export const replicationSpec = z.object({
@@ -140,6 +150,35 @@ export const volumePhases = [
   'Skipped',
 ] as const;
 
+const endIdentity = z.object({
+  uid: z.int(),
+  gid: z.int(),
+  groups: z.array(z.int()).describe('Exactly these: nothing from /etc/group.'),
+  capabilities: z.array(z.string()),
+  umask: z.string(),
+  fsGroup: z.int().optional(),
+  fsGroupChangePolicy: z.string().optional(),
+  seLinuxLabel: z.string().optional(),
+  seLinuxChangePolicy: z.string().optional(),
+  origins: z.record(z.string(), z.string()).describe('Where each value comes from.'),
+});
+
+const volumeIdentity = z
+  .object({
+    privileged: z.boolean(),
+    reason: z.string().describe('Why it is privileged, or not.'),
+    source: endIdentity.optional(),
+    destination: endIdentity.optional(),
+    idMap: z
+      .object({ users: z.array(z.string()), groups: z.array(z.string()) })
+      .optional()
+      .describe('Ids that are others at the destination, as from:to.'),
+    notes: z.array(z.string()).optional().describe('What was asked for or found and not taken, and why.'),
+  })
+  .describe('What the processes at both ends run as.');
+
+const loss = z.object({ what: z.string(), description: z.string() });
+
 export const volumeStatus = z.object({
   name: z.string().describe('The claim.'),
   phase: z.enum(volumePhases),
@@ -168,10 +207,12 @@ export const volumeStatus = z.object({
   lastSuccessTime: timestamp.optional(),
   sourceNode: z.string().optional(),
   destinationNode: z.string().optional(),
-  identity: z
-    .object({ source: z.string(), destination: z.string(), origin: z.string() })
+  identity: volumeIdentity.optional(),
+  losses: z
+    .array(loss)
+    .max(16)
     .optional()
-    .describe('What the processes at both ends ran as, and where that came from.'),
+    .describe('What of the files this identity cannot keep; an empty list: all is kept.'),
 });
 
 export const replicationStatus = z.object({
@@ -217,5 +258,7 @@ export const replicationSchema = z.looseObject({
 export type ReplicationSpec = z.infer<typeof replicationSpec>;
 export type ReplicationStatus = z.infer<typeof replicationStatus>;
 export type VolumeStatus = z.infer<typeof volumeStatus>;
+export type VolumeIdentity = z.infer<typeof volumeIdentity>;
+export type EndIdentity = z.infer<typeof endIdentity>;
 export type Replication = z.infer<typeof replicationSchema>;
 export type LabelSelector = z.infer<typeof labelSelector>;

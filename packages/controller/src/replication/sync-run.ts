@@ -1,5 +1,5 @@
 import { DrError, errorTable, isErrorCode, type Replication, toDrError } from '@dr-syncer/api';
-import type { PrivilegePolicy } from '@dr-syncer/identity';
+import { decidePrivilege, type PrivilegeEnd } from '@dr-syncer/identity';
 import { isNotFound, type KubeObject, kubeToDrError, wellKnown } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
 import type PQueue from 'p-queue';
@@ -12,6 +12,8 @@ import type { ResourceReport } from '../resources/report.js';
 import { compileExclusion } from '../resources/exclusion.js';
 import { selectTypes } from '../resources/selection.js';
 import { syncObjects } from '../resources/sync-objects.js';
+import { lossNews, type News, privilegeCondition, privilegeNews } from '../volumes/identity-conditions.js';
+import type { MoverPolicy } from '../volumes/identities.js';
 import type { Claim } from '../volumes/mounts.js';
 import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
 import type { ReplicationProgress } from './progress.js';
@@ -28,7 +30,9 @@ export interface SyncRunOptions {
   readonly changed: () => void;
   readonly transfers: PQueue;
   readonly placeholderImage: string;
-  readonly policy: PrivilegePolicy;
+  readonly policy: MoverPolicy;
+  /** About the Replication. */
+  readonly tell: (news: News) => void;
   readonly logger: Logger;
 }
 
@@ -53,6 +57,7 @@ export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal
     route.destinationNamespace,
     signal,
   );
+  tellPrivilege(options, sourceNamespace, destinationNamespace);
   const report = await syncObjects(
     {
       ...{ source, remote: remote.cluster, replication },
@@ -74,7 +79,24 @@ export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal
     claims.map((claim) => options.transfers.add(() => syncOne(options, claim, ends, signal))),
   );
   signal.throwIfAborted();
+  for (const news of lossNews(replication.status, progress.volumes)) options.tell(news);
   return outcome(report, progress);
+}
+
+/** In status and events, at the start already: each volume decides anew when its turn comes. */
+function tellPrivilege(
+  { replication, policy, progress, tell }: SyncRunOptions,
+  source: KubeObject,
+  destination: KubeObject,
+): void {
+  const end = ({ metadata }: KubeObject): PrivilegeEnd => ({
+    namespace: metadata.name,
+    annotations: metadata.annotations ?? {},
+  });
+  const decision = decidePrivilege(end(source), end(destination), policy);
+  const news = privilegeNews(replication.status, decision);
+  progress.condition(privilegeCondition(decision));
+  if (news) tell(news);
 }
 
 async function sourceNamespaceOf(

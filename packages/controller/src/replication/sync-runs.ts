@@ -1,5 +1,4 @@
 import { DrError, type Replication } from '@dr-syncer/api';
-import type { PrivilegePolicy } from '@dr-syncer/identity';
 import { type EventRecorder, type KubeObject, kubeToDrError } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
 import PQueue from 'p-queue';
@@ -8,6 +7,7 @@ import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
 import type { SyncMetrics } from '../metrics.js';
+import type { MoverPolicy } from '../volumes/identities.js';
 import { ReplicationProgress } from './progress.js';
 import { clearRequest } from './reconciler.js';
 import type { Route } from './rules.js';
@@ -28,7 +28,7 @@ export interface SyncRunsOptions {
   readonly concurrency: number;
   readonly concurrentTransfers: number;
   readonly placeholderImage: string;
-  readonly policy: PrivilegePolicy;
+  readonly policy: MoverPolicy;
   readonly metrics: SyncMetrics;
   readonly events: EventRecorder;
   readonly logger: Logger;
@@ -116,6 +116,7 @@ export class SyncRuns {
         },
         ...{ placeholderImage: this.#options.placeholderImage, policy: this.#options.policy },
         changed: () => writer.changed(),
+        tell: (news) => events.record({ regarding: object, ...news }),
         transfers: this.#transfers,
       },
       signal,

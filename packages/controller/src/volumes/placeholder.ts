@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { FIELD_MANAGER, type Identity, label } from '@dr-syncer/api';
+import { placeholderIds } from '@dr-syncer/identity';
 import type { KubeObject } from '@dr-syncer/kube';
 
 export interface PlaceholderOptions {
@@ -8,6 +9,8 @@ export interface PlaceholderOptions {
   readonly claim: KubeObject;
   readonly image: string;
   readonly identity: Identity;
+  /** Of the namespace. */
+  readonly annotations: Readonly<Record<string, string>>;
   /** Taints of the node where the volume is must not keep the pod away; the source may be read-only mounted. */
   readonly readOnly: boolean;
 }
@@ -27,9 +30,8 @@ export function placeholderName(claim: KubeObject): string {
  * With privileged movers kubelet must not give the volume to a group: owners are those of the source.
  */
 export function placeholderPod(options: PlaceholderOptions): KubeObject {
-  const { namespace, claim, image, identity, readOnly } = options;
-  // Nothing in the pod uses the volume, so any user will do but root.
-  const user = identity.uid === 0 ? 65_534 : identity.uid;
+  const { namespace, claim, image, identity, annotations, readOnly } = options;
+  const { user, group } = placeholderIds(identity, annotations);
   const fsGroup = identity.privileged ? undefined : identity.fsGroup;
   return {
     apiVersion: 'v1',
@@ -51,11 +53,10 @@ export function placeholderPod(options: PlaceholderOptions): KubeObject {
       securityContext: {
         runAsNonRoot: true,
         runAsUser: user,
-        ...(identity.gid !== 0 && { runAsGroup: identity.gid }),
-        ...(fsGroup !== undefined && {
-          fsGroup,
-          fsGroupChangePolicy: identity.fsGroupChangePolicy ?? 'OnRootMismatch',
-        }),
+        runAsGroup: group,
+        ...(fsGroup !== undefined && { fsGroup }),
+        // Also without one: admission of OpenShift adds its own, and kubelet would walk through all files each time.
+        fsGroupChangePolicy: identity.fsGroupChangePolicy ?? 'OnRootMismatch',
         seccompProfile: { type: 'RuntimeDefault' },
         ...seLinux(identity),
       },
@@ -78,8 +79,14 @@ export function placeholderPod(options: PlaceholderOptions): KubeObject {
   };
 }
 
-/** With the level known before the mount, kubelet can mount the volume with its context instead of relabelling. */
-function seLinux({ seLinuxLabel }: Identity): Record<string, unknown> {
+/**
+ * With the level known before the mount, kubelet can mount the volume with its context instead of relabelling. The
+ * policy (Kubernetes 1.32 and later) is dropped by servers that do not know it.
+ */
+function seLinux({ seLinuxLabel, seLinuxChangePolicy }: Identity): Record<string, unknown> {
   const level = seLinuxLabel?.split(':').slice(3).join(':');
-  return level === undefined || level === '' ? {} : { seLinuxOptions: { level } };
+  return {
+    ...(level !== undefined && level !== '' && { seLinuxOptions: { level } }),
+    ...(seLinuxChangePolicy !== undefined && { seLinuxChangePolicy }),
+  };
 }

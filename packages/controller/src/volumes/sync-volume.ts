@@ -1,11 +1,12 @@
 import { DrError, type Replication, type VolumeStatus } from '@dr-syncer/api';
-import type { PrivilegePolicy } from '@dr-syncer/identity';
-import { type KubeObject, wellKnown } from '@dr-syncer/kube';
+import type { KubeObject } from '@dr-syncer/kube';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
-import { identityText, transferIdentities } from './identities.js';
-import { ensureMounted, type MountedVolume, type Pod, workloadPods } from './mounts.js';
+import { type MoverPolicy, requireIdentities } from './identities.js';
+import { decideNow } from './identity-now.js';
+import { identityStatus, lossesOf, lossesStatus } from './identity-status.js';
+import { ensureMounted, type MountedVolume } from './mounts.js';
 import { volumeProgress } from './progress.js';
 import { transferVolume } from './transfer.js';
 
@@ -23,7 +24,7 @@ export interface VolumeSync {
   readonly source: VolumeEnd;
   readonly destination: VolumeEnd;
   readonly placeholderImage: string;
-  readonly policy: PrivilegePolicy;
+  readonly policy: MoverPolicy;
   /** Called with what has changed. */
   readonly onStatus: (fields: Partial<VolumeStatus>) => void;
 }
@@ -39,43 +40,28 @@ const MOUNT_TIMEOUT_MS = 180_000;
 export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise<void> {
   const { replication, request, claim, source, destination, onStatus } = sync;
   onStatus({ phase: 'Preparing' });
-  const { items: pods } = await source.cluster.client.list<Pod>(wellKnown.pods, {
-    namespace: source.namespace.metadata.name,
-    signal,
-  });
-  const identities = transferIdentities({
-    replication,
-    sourceNamespace: source.namespace,
-    destinationNamespace: destination.namespace,
-    workloads: workloadPods(pods, claim),
-    policy: sync.policy,
-  });
-  onStatus({
-    identity: {
-      source: identityText(identities.source),
-      destination: identityText(identities.destination),
-      origin: identities.origin,
-    },
-  });
-  const mounted = (
-    end: VolumeEnd,
-    identity: typeof identities.source,
-    readOnly: boolean,
-  ): Promise<MountedVolume> =>
+  const { decision, annotations } = await decideNow(sync, signal);
+  onStatus({ identity: identityStatus(decision) });
+  const identities = requireIdentities(decision);
+  // What is certain; the modes of the root directories, once they are known, may save some.
+  onStatus({ losses: lossesStatus(lossesOf(identities, { rootModesAgree: false })) });
+  const mounted = (end: VolumeEnd, side: 'source' | 'destination'): Promise<MountedVolume> =>
     ensureMounted(
       {
         client: end.cluster.client,
         namespace: end.namespace.metadata.name,
         claim,
-        placeholder: { image: sync.placeholderImage, identity, readOnly },
+        placeholder: {
+          image: sync.placeholderImage,
+          identity: identities[side],
+          annotations: annotations[side],
+          readOnly: side === 'source',
+        },
         timeoutMs: MOUNT_TIMEOUT_MS,
       },
       signal,
     );
-  const [from, to] = await Promise.all([
-    mounted(source, identities.source, true),
-    mounted(destination, identities.destination, false),
-  ]);
+  const [from, to] = await Promise.all([mounted(source, 'source'), mounted(destination, 'destination')]);
   if (!to.placeholder) {
     const where = `${destination.namespace.metadata.name}/${claim}`;
     throw new DrError(
@@ -90,6 +76,7 @@ export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise
       source: { agents: source.agents, volume: from },
       destination: { agents: destination.agents, volume: to },
       onState: (progress) => onStatus(volumeProgress(progress)),
+      onFacts: (facts) => onStatus({ losses: lossesStatus(lossesOf(identities, facts)) }),
     },
     signal,
   );

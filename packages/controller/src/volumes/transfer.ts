@@ -17,6 +17,8 @@ export interface VolumeTransfer {
   readonly destination: { readonly agents: Agents; readonly volume: MountedVolume };
   readonly identities: TransferIdentities;
   readonly onState: (state: TransferState) => void;
+  /** Called when it is known what decides which attributes travel. */
+  readonly onFacts: (facts: { readonly rootModesAgree: boolean }) => void;
 }
 
 /** With a new key and grant each; those of one grant are the agent's own matter. */
@@ -154,7 +156,7 @@ async function findRunning(
 }
 
 async function begin(
-  { replication, source, destination, identities }: VolumeTransfer,
+  { replication, source, destination, identities, onFacts }: VolumeTransfer,
   { id, holder }: TransferIds,
   sender: Peer,
   receiver: Peer,
@@ -163,11 +165,11 @@ async function begin(
 ): Promise<void> {
   const call = { signal, timeoutMs: CALL_MS };
   const { pvcConfig } = replication.spec;
-  const preserve = { devices: false, fileCapabilities: false };
+  const { preserve, idMap, origins } = identities;
   const [prepared, target] = await Promise.all([
     sender.request(
       'transfers.prepare',
-      { id, holder, volume: refOf(source.volume), identity: identities.source },
+      { id, holder, volume: refOf(source.volume), identity: identities.source, origins: origins.source },
       call,
     ),
     receiver.request('volumes.locate', refOf(destination.volume), call),
@@ -191,12 +193,18 @@ async function begin(
       from: [...endpoint.from],
       expiresAt: new Date(Date.now() + lifetime * 1000).toISOString(),
       identity: identities.destination,
+      origins: origins.destination,
+      idMap,
       preserve,
       holder,
       streams: 1,
     },
     call,
   );
+  const facts = {
+    rootModesAgree: rootModesAgree(prepared.volume.rootMode, target.rootMode, identities.destination),
+  };
+  onFacts(facts);
   const options: TransferOptions = {
     delete: true,
     excludePaths: pvcConfig.excludePaths ?? [],
@@ -216,7 +224,7 @@ async function begin(
       destination: {
         ...{ host, port, hostKeys: [...hostKeys], path: grant.path },
         identity: identities.destination,
-        rootModesAgree: rootModesAgree(prepared.volume.rootMode, target.rootMode, identities.destination),
+        ...facts,
       },
       options,
     },

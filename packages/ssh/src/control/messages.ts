@@ -1,4 +1,4 @@
-import { identitySchema } from '@dr-syncer/api';
+import { identityOriginsSchema, identitySchema, idMapSchema } from '@dr-syncer/api';
 import { z } from 'zod';
 
 /**
@@ -50,6 +50,10 @@ export const grantSchema = z.strictObject({
   from: z.array(z.string().max(256)).max(64),
   expiresAt: time,
   identity: identitySchema,
+  /** For the audit log. */
+  origins: identityOriginsSchema.optional(),
+  /** Only with privilege. */
+  idMap: idMapSchema.optional(),
   /** Attach `rsync --server` to numeric ids, devices and so on only as these say. */
   preserve: z.strictObject({ devices: z.boolean(), fileCapabilities: z.boolean() }),
   /**
@@ -250,7 +254,14 @@ export const methods = {
   },
   'transfers.prepare': {
     /** `holder`: as of the grant. An earlier transfer of the same holder is ended: a volume has one at a time. */
-    params: z.strictObject({ id, holder: id, volume: volumeRefSchema, identity: identitySchema }),
+    params: z.strictObject({
+      id,
+      holder: id,
+      volume: volumeRefSchema,
+      identity: identitySchema,
+      /** For the audit log. */
+      origins: identityOriginsSchema.optional(),
+    }),
     result: z.object({ publicKey: z.string(), volume: volumeInfoSchema }),
   },
   'transfers.start': {
@@ -284,7 +295,7 @@ export const methods = {
   },
   /** `ssh` container to `mover` only: fix the directory and identity of a grant. */
   'receivers.open': {
-    params: grantSchema.omit({ publicKey: true, from: true }),
+    params: grantSchema.omit({ publicKey: true, from: true, origins: true }),
     result: z.object({ path: z.string() }),
   },
   'receivers.close': { params: z.strictObject({ id }), result: z.object({ closed: z.boolean() }) },

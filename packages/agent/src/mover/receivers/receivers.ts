@@ -114,7 +114,7 @@ export class Receivers {
     if (open?.owner !== owner) throw new DrError('GrantNotFound', 'there is no such grant');
     if (this.#runs.size >= maxRuns) throw new DrError('Busy', `${maxRuns} receivers are running`);
     const { grant, volume } = open;
-    const { identity, direction, allowDelete, preserve } = grant;
+    const { identity, idMap, direction, allowDelete, preserve } = grant;
     const args = receiverArgs(argv, {
       direction,
       allowDelete,
@@ -122,7 +122,7 @@ export class Receivers {
       path: volume.path,
       rsync35: rsync.isSafe,
       // What travels is up to the side that sends; only who receives has to be told how far its rights go.
-      identityOptions: direction === 'write' ? receiverOptions(identity) : [],
+      identityOptions: direction === 'write' ? receiverOptions(identity, idMap) : [],
     });
     await volume.assertMounted();
     if (direction === 'write') await this.#endOtherWriters(open);

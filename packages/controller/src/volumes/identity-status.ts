@@ -1,0 +1,40 @@
+import type { EndIdentity, Identity, VolumeIdentity, VolumeStatus } from '@dr-syncer/api';
+import { type Loss, losses as lossTexts, mapPairs, senderOptions } from '@dr-syncer/identity';
+
+import type { IdentityDecision, Origins, TransferIdentities } from './identities.js';
+
+const MAX_NOTES = 16;
+const MAX_NOTE = 500;
+
+/** What `status.volumes[].identity` says of a decision, of a refused one too. */
+export function identityStatus(decision: IdentityDecision): VolumeIdentity {
+  const { privilege, source, destination, idMap, notes } = decision;
+  return {
+    privileged: privilege.privileged,
+    reason: privilege.reason,
+    ...(source.ok && { source: endStatus(source.identity, source.origins) }),
+    ...(destination.ok && { destination: endStatus(destination.identity, destination.origins) }),
+    ...(idMap.users.length + idMap.groups.length > 0 && {
+      idMap: { users: mapPairs(idMap.users), groups: mapPairs(idMap.groups) },
+    }),
+    ...(notes.length > 0 && { notes: notes.slice(0, MAX_NOTES).map((note) => note.slice(0, MAX_NOTE)) }),
+  };
+}
+
+function endStatus({ privileged: _, ...identity }: Identity, origins: Origins): EndIdentity {
+  const { privileged: __, ...rest } = origins;
+  return { ...identity, origins: rest };
+}
+
+/** What this receiver cannot keep of the files, without an error. */
+export function lossesOf(
+  { destination }: Pick<TransferIdentities, 'destination'>,
+  facts: { readonly rootModesAgree: boolean },
+): Loss[] {
+  // Whether something is deleted changes nothing of what is lost.
+  return [...senderOptions(destination, { delete: true, ...facts }).losses];
+}
+
+export function lossesStatus(found: readonly Loss[]): NonNullable<VolumeStatus['losses']> {
+  return found.map((what) => ({ what, description: lossTexts[what] }));
+}
