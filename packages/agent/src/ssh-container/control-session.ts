@@ -1,11 +1,14 @@
 import { type MetricFamily } from '@dr-syncer/runtime';
 import { type Handlers, Peer, PROTOCOL_VERSION, type TransferState } from '@dr-syncer/ssh';
 
+import type { AuditLog } from '../audit/audit-log.js';
+import { identityFields } from '../audit/identity-fields.js';
 import type { ControlService } from '../server/connection.js';
 import type { Grants } from './grants.js';
 import type { MoverLink } from './mover-link.js';
 
 export interface ControlDeps {
+  readonly audit: AuditLog;
   readonly mover: MoverLink;
   readonly grants: Grants;
   /** Of this process. */
@@ -75,7 +78,17 @@ function handlersFor(deps: ControlDeps, peer: Peer): Handlers {
     'grants.open': (grant, { signal }) => grants.open(grant, signal),
     'grants.close': async ({ id }) => ({ closed: await grants.close(id) }),
     'grants.list': () => grants.list(),
-    'transfers.prepare': (params, { signal }) => mover.request('transfers.prepare', params, { signal }),
+    'transfers.prepare': async (params, { signal }) => {
+      const answer = await mover.request('transfers.prepare', params, { signal });
+      deps.audit.record('transfer', {
+        outcome: 'prepared',
+        transfer: params.id,
+        pod_uid: params.volume.podUid,
+        pv: params.volume.pvName,
+        ...identityFields(params.identity, params.origins),
+      });
+      return answer;
+    },
     'transfers.start': (params, { signal }) => mover.request('transfers.start', params, { signal }),
     'transfers.get': (params, { signal }) => mover.request('transfers.get', params, { signal }),
     'transfers.list': (params, { signal }) => mover.request('transfers.list', params, { signal }),

@@ -199,7 +199,12 @@ describe('Given the ssh container with a mover beside it', () => {
   });
 
   test('When a grant is open, then its key pushes into its volume through the mover, and only that', async () => {
-    const { path, user } = await control.peer.request('grants.open', grantOf('g1'));
+    const origins = { uid: 'spec.moverSecurityContext.runAsUser' };
+    const { path, user } = await control.peer.request('grants.open', grantOf('g1', { origins }));
+    expect(audit('grant').at(-1)).toMatchObject({
+      ...{ outcome: 'opened', uid: 1, gid: 1, groups: '1', capabilities: '' },
+      identity_origins: 'uid: spec.moverSecurityContext.runAsUser',
+    });
     expect(user).toBe('drsyncer');
     const { grants } = await control.peer.request('grants.list', {});
     expect(grants).toHaveLength(1);

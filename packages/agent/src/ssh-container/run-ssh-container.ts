@@ -70,6 +70,7 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
     onRemoved: () => endSessions(),
   });
   const control = controlService({
+    audit,
     mover,
     grants,
     metrics: () => metricFamilies(registry, 'dr_syncer_ssh_'),
