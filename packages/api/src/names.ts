@@ -41,6 +41,8 @@ export const annotation = {
   originalSuspend: `${API_GROUP}/original-suspend`,
   /** At the destination: hash of the desired state that was applied last. */
   desiredHash: `${API_GROUP}/desired-hash`,
+  /** On placeholder pods: tells those of one identity from those of another. */
+  placeholderContext: `${API_GROUP}/placeholder-context`,
   /** At the destination: `namespace/name` of the object in the source cluster. */
   source: `${API_GROUP}/source`,
 } as const;

@@ -21,9 +21,14 @@ export function identityStatus(decision: IdentityDecision): VolumeIdentity {
   };
 }
 
-function endStatus({ privileged: _, ...identity }: Identity, origins: Origins): EndIdentity {
-  const { privileged: __, ...rest } = origins;
-  return { ...identity, origins: rest };
+/** Privilege is of both ends, and said once. */
+function endStatus(identity: Identity, origins: Origins): EndIdentity {
+  const without = <T extends object>(all: T): Omit<T, 'privileged'> =>
+    Object.fromEntries(Object.entries(all).filter(([field]) => field !== 'privileged')) as Omit<
+      T,
+      'privileged'
+    >;
+  return { ...without(identity), origins: without(origins) };
 }
 
 /** What this receiver cannot keep of the files, without an error. */

@@ -1,8 +1,21 @@
-import { DrError, FIELD_MANAGER, label } from '@dr-syncer/api';
+import { annotation, DrError, FIELD_MANAGER, label } from '@dr-syncer/api';
 import type { WorkloadPod } from '@dr-syncer/identity';
-import { isAlreadyExists, type KubeClient, type KubeObject, sleep, wellKnown } from '@dr-syncer/kube';
+import {
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  type KubeClient,
+  type KubeObject,
+  sleep,
+  wellKnown,
+} from '@dr-syncer/kube';
 
-import { placeholderName, placeholderPod, type PlaceholderOptions } from './placeholder.js';
+import {
+  placeholderContextHash,
+  placeholderName,
+  placeholderPod,
+  type PlaceholderOptions,
+} from './placeholder.js';
 
 interface PodVolume {
   name: string;
@@ -105,7 +118,10 @@ export async function ensureMounted(options: MountOptions, signal: AbortSignal):
     const { items } = await client.list<Pod>(wellKnown.pods, { namespace, signal });
     const pods = podsOf(items, name);
     const holder = pods.find(holdsMount);
-    if (holder !== undefined && claim.spec.volumeName !== undefined) {
+    const stale = pods.find((pod) => isStale(pod, options.placeholder));
+    if (stale !== undefined) {
+      await removePlaceholder(options, stale, signal);
+    } else if (holder !== undefined && claim.spec.volumeName !== undefined) {
       return {
         claim,
         pvName: claim.spec.volumeName,
@@ -116,8 +132,7 @@ export async function ensureMounted(options: MountOptions, signal: AbortSignal):
     }
     // A workload pod that is being started will mount it; with a placeholder beside it the two could want two nodes.
     if (!created && pods.every((pod) => pod.metadata.deletionTimestamp !== undefined || isDone(pod))) {
-      await createPlaceholder(options, claim, signal);
-      created = true;
+      created = await createPlaceholder(options, claim, signal);
     }
     if (performance.now() > deadline) throw await notMounted(options, claim, pods, signal);
     await sleep(POLL_MS, signal);
@@ -128,19 +143,39 @@ function isDone(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-async function createPlaceholder(options: MountOptions, claim: Claim, signal: AbortSignal): Promise<void> {
+/** Of another identity: kubelet gave the volume the group and the label of that one when it mounted it. */
+function isStale(pod: Pod, placeholder: MountOptions['placeholder']): boolean {
+  if (!isPlaceholder(pod) || pod.metadata.deletionTimestamp !== undefined) return false;
+  return pod.metadata.annotations?.[annotation.placeholderContext] !== placeholderContextHash(placeholder);
+}
+
+/** False: there is one of that name that is ending, or has ended; the next look decides again. */
+async function createPlaceholder(options: MountOptions, claim: Claim, signal: AbortSignal): Promise<boolean> {
   const { client, namespace, placeholder } = options;
   const pod = placeholderPod({ ...placeholder, namespace, claim });
   try {
     await client.create(wellKnown.pods, pod, { signal, fieldManager: FIELD_MANAGER });
+    return true;
   } catch (err) {
     if (!isAlreadyExists(err)) throw err;
-    // One that is ending, or has ended: the next look decides again.
     const ref = { resource: wellKnown.pods, namespace, name: placeholderName(claim) };
     const old = await client.find<Pod>(ref, { signal });
-    if (old !== undefined && isDone(old)) {
-      await client.delete(ref, { preconditions: { uid: old.metadata.uid }, signal });
-    }
+    if (old !== undefined && isDone(old)) await removePlaceholder(options, old, signal);
+    return false;
+  }
+}
+
+async function removePlaceholder(
+  { client, namespace }: MountOptions,
+  { metadata }: Pod,
+  signal: AbortSignal,
+): Promise<void> {
+  const ref = { resource: wellKnown.pods, namespace, name: metadata.name };
+  try {
+    await client.delete(ref, { preconditions: { uid: metadata.uid }, signal });
+  } catch (err) {
+    // Gone already, or another one of its name: the next look decides again.
+    if (!isNotFound(err) && !isConflict(err)) throw err;
   }
 }
 

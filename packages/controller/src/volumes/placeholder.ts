@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { FIELD_MANAGER, type Identity, label } from '@dr-syncer/api';
+import { annotation, FIELD_MANAGER, type Identity, label } from '@dr-syncer/api';
 import { placeholderIds } from '@dr-syncer/identity';
 import type { KubeObject } from '@dr-syncer/kube';
 
@@ -30,9 +30,7 @@ export function placeholderName(claim: KubeObject): string {
  * With privileged movers kubelet must not give the volume to a group: owners are those of the source.
  */
 export function placeholderPod(options: PlaceholderOptions): KubeObject {
-  const { namespace, claim, image, identity, annotations, readOnly } = options;
-  const { user, group } = placeholderIds(identity, annotations);
-  const fsGroup = identity.privileged ? undefined : identity.fsGroup;
+  const { namespace, claim, image, readOnly } = options;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -44,22 +42,14 @@ export function placeholderPod(options: PlaceholderOptions): KubeObject {
         [label.managedBy]: FIELD_MANAGER,
         [label.placeholder]: claim.metadata.uid ?? '',
       },
+      annotations: { [annotation.placeholderContext]: placeholderContextHash(options) },
     },
     spec: {
       restartPolicy: 'Always',
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: 0,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: user,
-        runAsGroup: group,
-        ...(fsGroup !== undefined && { fsGroup }),
-        // Also without one: admission of OpenShift adds its own, and kubelet would walk through all files each time.
-        fsGroupChangePolicy: identity.fsGroupChangePolicy ?? 'OnRootMismatch',
-        seccompProfile: { type: 'RuntimeDefault' },
-        ...seLinux(identity),
-      },
+      securityContext: podContext(options),
       containers: [
         {
           name: 'pause',
@@ -76,6 +66,34 @@ export function placeholderPod(options: PlaceholderOptions): KubeObject {
       ],
       volumes: [{ name: 'volume', persistentVolumeClaim: { claimName: claim.metadata.name } }],
     },
+  };
+}
+
+/** Tells pods of different identities apart. */
+export function placeholderContextHash(
+  options: Pick<PlaceholderOptions, 'identity' | 'annotations'>,
+): string {
+  return createHash('sha256')
+    .update(JSON.stringify(podContext(options)))
+    .digest('hex')
+    .slice(0, 16);
+}
+
+function podContext({
+  identity,
+  annotations,
+}: Pick<PlaceholderOptions, 'identity' | 'annotations'>): Record<string, unknown> {
+  const { user, group } = placeholderIds(identity, annotations);
+  const fsGroup = identity.privileged ? undefined : identity.fsGroup;
+  return {
+    runAsNonRoot: true,
+    runAsUser: user,
+    runAsGroup: group,
+    ...(fsGroup !== undefined && { fsGroup }),
+    // Also without one: admission of OpenShift adds its own, and kubelet would walk through all files each time.
+    fsGroupChangePolicy: identity.fsGroupChangePolicy ?? 'OnRootMismatch',
+    seccompProfile: { type: 'RuntimeDefault' },
+    ...seLinux(identity),
   };
 }
 
