@@ -87,6 +87,41 @@ const table = {
       'Correct the rule that the message names, or narrow its selector so that it leaves this object out.',
   },
   ObjectRejected: { kind: 'terminal', remedy: 'The remote API server refused the object; see the message.' },
+  ObjectTooLarge: {
+    kind: 'terminal',
+    remedy:
+      'An object may have 1.5 MiB, with the annotations that the standby adds; make it smaller or exclude it.',
+  },
+  QuotaExceeded: { kind: 'wait', remedy: 'Raise the ResourceQuota of the namespace at the destination.' },
+  WebhookDenied: {
+    kind: 'terminal',
+    remedy: 'An admission webhook of the remote cluster refused the object; see its message.',
+  },
+  WebhookUnavailable: {
+    kind: 'retry',
+    remedy:
+      'An admission webhook of the remote cluster does not answer; see the webhook named in the message.',
+  },
+  TypeNotServed: {
+    kind: 'wait',
+    remedy:
+      'Install the CustomResourceDefinition (or the API) in the remote cluster, in a version that the source serves too.',
+  },
+  DestinationOwned: {
+    kind: 'terminal',
+    remedy:
+      'Choose another spec.destinationNamespace, or remove the annotation dr-syncer.io/standby from the one that is owned.',
+  },
+  StandbyActive: {
+    kind: 'wait',
+    remedy:
+      'The application runs at the destination, so nothing is written there; remove the annotation dr-syncer.io/active when it no longer does.',
+  },
+  ScheduleInvalid: {
+    kind: 'terminal',
+    remedy:
+      'Correct spec.sync.schedule (five fields of cron, or @hourly and the like) and spec.sync.timeZone.',
+  },
   ObjectNotFound: { kind: 'wait', remedy: 'Create the object, namespace or type named in the message.' },
   ObjectChanged: { kind: 'retry', remedy: 'Nothing: someone else changed the object at the same time.' },
   ApiServerUnavailable: {

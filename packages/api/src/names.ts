@@ -45,7 +45,18 @@ export const annotation = {
   placeholderContext: `${API_GROUP}/placeholder-context`,
   /** At the destination: `namespace/name` of the object in the source cluster. */
   source: `${API_GROUP}/source`,
+  /** At the destination: since when the source of this object is gone (RFC 3339); it waits to be pruned. */
+  sourceGone: `${API_GROUP}/source-gone`,
+  /** On a Replication: the token from `status.prune`, to let exactly those objects be pruned. */
+  confirmPrune: `${API_GROUP}/confirm-prune`,
+  /** On the destination Namespace: whose standby it is, as JSON. */
+  standby: `${API_GROUP}/standby`,
+  /** On the destination Namespace: anything but "false" says that the application runs here; nothing is written then. */
+  active: `${API_GROUP}/active`,
 } as const;
+
+/** On Replications with `deletionPolicy: Prune`, until their standby is removed. */
+export const STANDBY_FINALIZER = `${API_GROUP}/standby`;
 
 /** The user name that the agent's SSH server accepts. */
 export const SSH_USER = 'drsyncer';

@@ -26,9 +26,12 @@ import { RemoteClusters } from './clusters/remote-clusters.js';
 import { ensureClientKey } from './clusters/ssh-keys.js';
 import { agentEnvironment, type ControllerConfig, moverPolicyOf } from './config.js';
 import { remoteClusters, replications } from './custom-resources.js';
+import { EngineHub } from './engine/index.js';
 import { SyncMetrics } from './metrics.js';
 import { ObservedWork } from './observed-work.js';
 import { RemoteClusterReconciler } from './remote-cluster/reconciler.js';
+import { Deletion } from './replication/deletion.js';
+import { LiveStandbys } from './replication/live-standbys.js';
 import { ReplicationReconciler } from './replication/reconciler.js';
 import { SyncRuns } from './replication/sync-runs.js';
 import { StateMetrics } from './state-metrics.js';
@@ -120,32 +123,37 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   const clusterQueue = follow(clusterMirror);
   const replicationQueue = follow(replicationMirror);
 
-  const sourceId = (
-    await source.client.get({ resource: wellKnown.namespaces, name: 'kube-system' }, { signal })
-  ).metadata.uid;
+  const home = { resource: wellKnown.namespaces, name: 'kube-system' };
+  const { uid: sourceId = '' } = (await source.client.get(home, { signal })).metadata;
   const relay = new Relay({
     address: config.RELAY_ADDRESS ?? config.POD_IP,
     ports: config.RELAY_PORTS,
     logger,
   });
-  const sourceAgents = await makeSourceAgents(context, sourceId ?? '', relay, signal);
+  const sourceAgents = await makeSourceAgents(context, sourceId, relay, signal);
   context.observed.begin({
     ...{ sourceAgents, remotes },
     replications: replicationMirror.store,
     remoteClusters: clusterMirror.store,
     queues: { remotecluster: clusterQueue, replication: replicationQueue },
   });
+  const hub = new EngineHub({
+    onViewError: (resource, err) =>
+      logger.warn('objects can not be followed', { resource: resource.plural, err }),
+  });
+  const live = new LiveStandbys({ logger });
   const runs = new SyncRuns({
-    ...{ source, sourceAgents, metrics, events, logger },
+    ...{ source, sourceId, sourceAgents, hub, live, metrics, events, logger },
     concurrency: config.CONCURRENT_SYNCS,
     concurrentTransfers: config.CONCURRENT_TRANSFERS,
     placeholderImage: config.PLACEHOLDER_IMAGE,
     policy: moverPolicyOf(config),
-    onEnded: (key) => replicationQueue.add(key),
+    current: (key) => replicationMirror.store.get(key),
+    onChange: (key, afterMs) => replicationQueue.addAfter(key, afterMs),
   });
   const clusterReconciler = new RemoteClusterReconciler({
     ...{ source, store: clusterMirror.store, registry: remotes, events, logger },
-    ...{ agentImage: config.AGENT_IMAGE, sourceId: sourceId ?? '', relay },
+    ...{ agentImage: config.AGENT_IMAGE, sourceId, relay },
     agentEnvironment: agentEnvironment(config),
     onChange: () => {
       for (const object of replicationMirror.store.list()) replicationQueue.add(keyOf(object));
@@ -153,7 +161,8 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   });
   const replicationReconciler = new ReplicationReconciler({
     ...{ source, store: replicationMirror.store, clusters: clusterMirror.store },
-    ...{ remotes, runs, events, logger },
+    ...{ remotes, runs, live, events, logger },
+    deletion: new Deletion({ source, remotes, hub, events }),
   });
 
   clusterMirror.start(signal);

@@ -1,4 +1,5 @@
 import {
+  annotation,
   API_GROUP,
   API_VERSION,
   type RemoteCluster,
@@ -39,3 +40,8 @@ function parse<T>(schema: z.ZodType<T>, object: KubeObject): Parsed<T> {
 export const parseRemoteCluster = (object: KubeObject): Parsed<RemoteCluster> =>
   parse(remoteClusterSchema, object);
 export const parseReplication = (object: KubeObject): Parsed<Replication> => parse(replicationSchema, object);
+
+/** The token that somebody has given to let objects be pruned. */
+export function confirmedToken(replication: KubeObject | undefined): string | undefined {
+  return replication?.metadata.annotations?.[annotation.confirmPrune];
+}

@@ -27,6 +27,8 @@ export interface KubeClientOptions {
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  /** `false`: one attempt, for callers that queue and repeat by themselves. Default true. */
+  readonly retry?: boolean | undefined;
 }
 
 export interface GetOptions extends CallOptions {

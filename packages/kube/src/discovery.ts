@@ -47,6 +47,11 @@ export class Discovery {
     return untilAborted(this.#refreshing, signal);
   }
 
+  /** Asks the server unless its last answer is younger than this. @throws KubeError */
+  async refreshIfOlder(maxAgeMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.#now() - this.#fetchedAt >= maxAgeMs) await this.refresh(signal);
+  }
+
   /**
    * The type that a person means by a plural, singular, kind, short name, `plural.group` or `plural.version.group`, in
    * any case; the first in kubectl's order when several match. `undefined`: not served, as of at most 10 s ago.

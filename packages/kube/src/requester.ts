@@ -35,7 +35,7 @@ export class Requester {
   /** The parsed JSON of the response, or its text when it is not JSON. @throws KubeError */
   async send(
     call: Call,
-    { signal, timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS }: CallOptions,
+    { signal, timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS, retry = true }: CallOptions,
   ): Promise<unknown> {
     const timeout = (): Error =>
       new KubeError(`${describeOperation(call.operation)}: no answer within ${timeoutMs} ms`, {
@@ -44,7 +44,7 @@ export class Requester {
       });
     return this.#measured(call.operation, () =>
       withDeadline(signal, timeoutMs, timeout, (bounded) =>
-        this.#retried(call, bounded, performance.now() + timeoutMs),
+        this.#retried(call, bounded, retry ? performance.now() + timeoutMs : 0),
       ),
     );
   }
@@ -62,6 +62,7 @@ export class Requester {
     });
   }
 
+  /** @param deadline of `performance.now()`, after which no attempt begins; 0: there is but one, and a fresh token */
   async #retried(call: Call, signal: AbortSignal, deadline: number): Promise<unknown> {
     let freshToken = false;
     for (let attempt = 1; ; attempt += 1) {
@@ -72,7 +73,7 @@ export class Requester {
         const expired = err instanceof KubeError && err.status === 401 && this.transport.hasRenewableToken;
         const delay = expired && !freshToken ? 0 : retryDelayMs(err, attempt, call.idempotent);
         // Waiting for longer than the caller does would hide the server's answer behind a timeout.
-        if (delay === undefined || performance.now() + delay >= deadline) throw err;
+        if (delay === undefined || (delay > 0 && performance.now() + delay >= deadline)) throw err;
         freshToken ||= expired;
         await sleep(delay, signal);
       }

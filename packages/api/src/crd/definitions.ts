@@ -85,6 +85,10 @@ export const replicationDefinition: KindDefinition = {
       rule: "!has(self.destinationNamespace) || !self.destinationNamespace.startsWith('kube-')",
       message: 'destinationNamespace must not be one of the system namespaces kube-*',
     },
+    {
+      rule: "!has(self.sync) || !has(self.sync.mode) || self.sync.mode != 'Scheduled' || has(self.sync.schedule)",
+      message: 'sync.schedule is required with mode Scheduled',
+    },
   ],
   columns: [
     {
@@ -111,6 +115,20 @@ export const replicationDefinition: KindDefinition = {
       type: 'string',
       jsonPath: '.status.volumesSummary',
       description: 'Volumes copied of all',
+    },
+    {
+      name: 'Mode',
+      type: 'string',
+      jsonPath: '.spec.sync.mode',
+      description: 'When it is synced',
+      priority: 1,
+    },
+    {
+      name: 'Next',
+      type: 'string',
+      jsonPath: '.status.nextSyncTime',
+      description: 'When the next sync is due',
+      priority: 1,
     },
     {
       name: 'Last Success',

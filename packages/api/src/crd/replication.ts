@@ -22,9 +22,76 @@ const labelSelector = z
 
 const sync = z.object({
   mode: z
-    .enum(['Manual'])
+    .enum(['Manual', 'Scheduled', 'Continuous'])
     .default('Manual')
-    .describe('Manual: when the annotation dr-syncer.io/sync-now is set.'),
+    .describe(
+      'Manual: when the annotation dr-syncer.io/sync-now is set. Scheduled: at the times of schedule as well. Continuous: objects follow the source at once, volumes at the times of schedule or every dataIntervalSeconds.',
+    ),
+  schedule: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe('Five fields of cron with lists, ranges, steps and names, or @hourly, @daily and the like.'),
+  timeZone: z.string().max(64).default('UTC').describe('IANA time zone of the schedule.'),
+  jitterSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(0)
+    .describe('Starts up to this much later, by the same amount each time, so that not all begin together.'),
+  dataIntervalSeconds: z
+    .int()
+    .min(0)
+    .max(2_592_000)
+    .default(300)
+    .describe(
+      'Continuous without a schedule: pause between two syncs of the volumes; 0: only when asked for.',
+    ),
+});
+
+const conflictAction = z.enum(['Force', 'Report']);
+
+const conflicts = z.object({
+  default: conflictAction
+    .default('Force')
+    .describe(
+      'What happens to fields of our objects that another field manager has taken at the destination.',
+    ),
+  managers: z
+    .array(z.object({ name: z.string().min(1).max(128), action: conflictAction }))
+    .max(50)
+    .optional()
+    .describe('By name of the field manager; a "*" at the end stands for anything.'),
+});
+
+const prune = z.object({
+  enabled: z
+    .boolean()
+    .default(false)
+    .describe('Objects that this Replication made are removed when their source is gone.'),
+  graceSeconds: z
+    .int()
+    .min(0)
+    .max(2_592_000)
+    .default(300)
+    .describe('For this long an object whose source is gone stays, marked dr-syncer.io/source-gone.'),
+  maxObjects: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(20)
+    .describe('More than this many at once wait for the annotation dr-syncer.io/confirm-prune.'),
+  maxPercent: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(25)
+    .describe('The same, in percent of the objects of the standby; one may always go.'),
+  claims: z
+    .boolean()
+    .default(false)
+    .describe('PersistentVolumeClaims too, with a confirmation each time. Their data goes with them.'),
 });
 
 const deploymentConfig = z.object({
@@ -126,7 +193,21 @@ export const replicationSpec = z.object({
       'Copy the Secrets in which Helm keeps its releases, so that helm knows them at the destination.',
     ),
   sync: sync.default(sync.parse({})),
-  paused: z.boolean().default(false).describe('Nothing is started while true.'),
+  paused: z.boolean().default(false).describe('Nothing is written while true; what runs is ended.'),
+  drift: z
+    .enum(['Repair', 'Report'])
+    .default('Repair')
+    .describe(
+      'Fields of our objects that somebody else changed at the destination are put right, or only reported. What was deleted there is made again in both cases.',
+    ),
+  conflicts: conflicts.default(conflicts.parse({})),
+  prune: prune.default(prune.parse({})),
+  deletionPolicy: z
+    .enum(['Orphan', 'Prune'])
+    .default('Orphan')
+    .describe(
+      'What becomes of the standby when this object is deleted. Prune removes what it made; claims only with prune.claims.',
+    ),
   deploymentConfig: deploymentConfig.default(deploymentConfig.parse({})),
   serviceConfig: serviceConfig.default(serviceConfig.parse({})),
   pvcConfig: pvcConfig.default(pvcConfig.parse({})),
@@ -225,6 +306,14 @@ export const replicationStatus = z.object({
     .optional()
     .describe('Start of the last sync that copied everything: the state the standby has.'),
   lastSyncDuration: z.string().optional(),
+  lastRunTime: timestamp
+    .optional()
+    .describe('Start of the last sync with volumes, by which the next one is scheduled.'),
+  lastRunGeneration: z.int().optional().describe('Generation of the spec that the last sync went by.'),
+  objectsSyncedTime: timestamp
+    .optional()
+    .describe('Continuous: when every object of the standby was last known to be as it should be.'),
+  nextSyncTime: timestamp.optional().describe('When the next sync is due.'),
   syncStats: z
     .object({
       total: z.int(),
@@ -232,6 +321,9 @@ export const replicationStatus = z.object({
       unchanged: z.int(),
       failed: z.int(),
       skipped: z.int(),
+      drifted: z.int().optional().describe('Objects that somebody else changed at the destination.'),
+      kept: z.int().optional().describe('Objects at the destination whose source is gone or excluded.'),
+      pruned: z.int().optional().describe('Objects that were removed.'),
     })
     .optional(),
   resourceStatus: z
@@ -240,10 +332,21 @@ export const replicationStatus = z.object({
         kind: z.string(),
         synced: z.int(),
         failed: z.int(),
+        drifted: z.int().optional(),
         failures: z.array(failure).max(5).optional().describe('The first failures by name.'),
       }),
     )
     .max(100)
+    .optional(),
+  prune: z
+    .object({
+      waiting: z.int().describe('Objects whose source is gone, in their grace period or held by the guard.'),
+      token: z
+        .string()
+        .optional()
+        .describe('The guard holds: as value of dr-syncer.io/confirm-prune it lets the objects go.'),
+      names: z.array(z.string()).max(10).optional().describe('The first of those that are held.'),
+    })
     .optional(),
   volumes: z.array(volumeStatus).max(100).optional(),
   volumesSummary: z.string().optional().describe('done/all, for the table.'),
@@ -255,6 +358,8 @@ export const replicationSchema = z.looseObject({
   status: replicationStatus.optional(),
 });
 
+export type SyncSpec = z.infer<typeof sync>;
+export type ConflictRules = z.infer<typeof conflicts>;
 export type ReplicationSpec = z.infer<typeof replicationSpec>;
 export type ReplicationStatus = z.infer<typeof replicationStatus>;
 export type VolumeStatus = z.infer<typeof volumeStatus>;

@@ -1,6 +1,8 @@
 import type { Replication, ReplicationStatus, VolumeStatus } from '@dr-syncer/api';
 import { type NewCondition, setCondition } from '@dr-syncer/kube';
 
+import type { Engine } from '../engine/index.js';
+
 const MAX_VOLUMES = 100;
 
 type Fields = Omit<ReplicationStatus, 'volumes' | 'volumesSummary' | 'conditions'>;
@@ -17,8 +19,10 @@ export class ReplicationProgress {
     this.#volumes = new Map((replication.status?.volumes ?? []).map((volume) => [volume.name, volume]));
   }
 
-  set(fields: Partial<Fields>): void {
-    this.#status = { ...this.#status, ...fields };
+  /** `undefined` takes a field away. */
+  set(fields: { [K in keyof Fields]?: Fields[K] | undefined }): void {
+    const entries = Object.entries({ ...this.#status, ...fields }).filter(([, value]) => value !== undefined);
+    this.#status = Object.fromEntries(entries);
   }
 
   condition(next: NewCondition): void {
@@ -60,4 +64,9 @@ export class ReplicationProgress {
             .slice(0, MAX_VOLUMES);
     return { ...this.#status, volumes: [...shown], volumesSummary: `${done}/${all.length}` };
   }
+}
+
+/** Where the objects stand. */
+export function showObjects({ tally, pruning }: Engine, progress: ReplicationProgress): void {
+  progress.set({ syncStats: tally.stats(), resourceStatus: tally.byKind(), prune: pruning });
 }

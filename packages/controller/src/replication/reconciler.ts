@@ -1,6 +1,7 @@
-import { annotation, DrError, type Replication } from '@dr-syncer/api';
+import { annotation, DrError, type Replication, type ReplicationStatus } from '@dr-syncer/api';
 import {
   type EventRecorder,
+  isBeingDeleted,
   isConflict,
   type KubeObject,
   kubeToDrError,
@@ -12,14 +13,21 @@ import {
 import type { Logger } from '@dr-syncer/runtime';
 
 import type { Cluster } from '../clusters/cluster.js';
-import type { RemoteClusters } from '../clusters/remote-clusters.js';
+import type { RemoteClusters, RemoteHandle } from '../clusters/remote-clusters.js';
 import { parseReplication, replications } from '../custom-resources.js';
+import type { Deletion } from './deletion.js';
+import { planRun, regularTime } from './due.js';
+import { followingStatus } from './following.js';
+import type { LiveStandbys } from './live-standbys.js';
 import { ReplicationProgress } from './progress.js';
+import { requestOf } from './request.js';
 import { checkAdmission, type Route, routeOf } from './rules.js';
-import type { SyncRuns } from './sync-runs.js';
+import { fingerprintOf, type SyncRuns } from './sync-runs.js';
 
 /** A remote that is not ready is looked for again this often, besides being told when it becomes so. */
 const WAIT_MS = 10_000;
+/** A timer is not trusted for longer than this: the clock on the wall may be set while it runs. */
+const MAX_TIMER_MS = 5 * 60_000;
 
 export interface ReplicationReconcilerOptions {
   readonly source: Cluster;
@@ -28,6 +36,8 @@ export interface ReplicationReconcilerOptions {
   readonly clusters: ReadStore<KubeObject>;
   readonly remotes: RemoteClusters;
   readonly runs: SyncRuns;
+  readonly live: LiveStandbys;
+  readonly deletion: Deletion;
   readonly events: EventRecorder;
   readonly logger: Logger;
 }
@@ -41,19 +51,45 @@ export class ReplicationReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { store, runs, logger } = this.#options;
+    const { store, runs, deletion, logger } = this.#options;
     const object = store.get(key);
-    if (object === undefined || object.metadata.deletionTimestamp !== undefined) {
-      runs.cancel(key);
+    if (object === undefined) {
+      await runs.cancel(key);
       return {};
     }
-    if (runs.isRunning(key)) return {};
     const parsed = parseReplication(object);
     if (!parsed.ok) {
       logger.error('Replication does not fit the schema of this version', { key, problem: parsed.problem });
       return {};
     }
-    return this.#decide(key, object, parsed.value, signal);
+    const replication = parsed.value;
+    if (isBeingDeleted(object)) {
+      await runs.cancel(key);
+      if (!runs.isRunning(key)) await deletion.finish(object, replication, signal);
+      return {};
+    }
+    await deletion.prepare(object, replication, signal);
+    if (replication.spec.paused) return this.#pause(key, object, replication, signal);
+    if (runs.isRunning(key)) {
+      // The end of the run brings the key again, and the new spec is taken up.
+      if (runs.generationOf(key) !== replication.metadata.generation) runs.interrupt(key);
+      return {};
+    }
+    return this.#decide(key, object, replication, signal);
+  }
+
+  async #pause(
+    key: string,
+    object: KubeObject,
+    replication: Replication,
+    signal: AbortSignal,
+  ): Promise<ReconcileResult> {
+    const { runs } = this.#options;
+    await runs.cancel(key);
+    if (runs.isRunning(key)) return {};
+    const state = { phase: 'Paused', reason: 'Paused', message: 'spec.paused is true.' } as const;
+    await this.#say(object, replication, state, signal);
+    return {};
   }
 
   async #decide(
@@ -62,37 +98,44 @@ export class ReplicationReconciler {
     replication: Replication,
     signal: AbortSignal,
   ): Promise<ReconcileResult> {
-    const { remotes, runs } = this.#options;
-    if (replication.spec.paused) {
-      await this.#say(
-        object,
-        replication,
-        { phase: 'Paused', reason: 'Paused', message: 'spec.paused is true.' },
-        signal,
-      );
-      return {};
-    }
-    let route: Route;
+    const { remotes, runs, live, source } = this.#options;
     try {
-      route = routeOf(replication);
-      if (!this.#options.clusters.has(route.remoteKey)) {
-        throw new DrError('RemoteClusterNotFound', `there is no RemoteCluster ${route.remoteKey}`);
+      const route = routeOf(replication);
+      const remote = this.#remoteOf(route, replication, remotes);
+      const isFollowing = live.isCurrent(key, fingerprintOf(replication, remote));
+      const plan = (now: KubeObject, at: Replication) =>
+        planRun({
+          ...{ replication: at, request: requestOf(now), isFollowing },
+          ...{ retryAt: runs.retryAt(key), now: new Date() },
+        });
+      const seen = plan(object, replication);
+      if (seen.run === undefined) {
+        if (!isFollowing) await live.stop(key);
+        await this.#idle(key, object, replication, signal);
+        return wake(seen.next);
       }
-      const remote = remotes.require(route.remoteKey);
-      checkAdmission(route.remoteKey, remote.spec, replication);
-      if (requestOf(object) === undefined) {
-        await this.#idle(object, replication, signal);
-        return {};
-      }
-      // The mirror may not have seen yet that the last run took its request off.
-      const fresh = await this.#options.source.client.get(refOf(replications, object), { signal });
-      const request = requestOf(fresh);
-      if (request !== undefined) runs.start(key, { object: fresh, replication, route, remote, request });
+      // The mirror may not have seen yet what the last run wrote.
+      const fresh = await source.client.get(refOf(replications, object), { signal });
+      const parsed = parseReplication(fresh);
+      if (!parsed.ok || parsed.value.metadata.generation !== replication.metadata.generation) return {};
+      const { run, next } = plan(fresh, parsed.value);
+      if (run === undefined) return wake(next);
+      runs.start(key, { object: fresh, replication: parsed.value, route, remote, run });
       return {};
     } catch (err) {
       signal.throwIfAborted();
+      await live.stop(key);
       return this.#refused(object, replication, kubeToDrError(err), signal);
     }
+  }
+
+  #remoteOf({ remoteKey }: Route, replication: Replication, remotes: RemoteClusters): RemoteHandle {
+    if (!this.#options.clusters.has(remoteKey)) {
+      throw new DrError('RemoteClusterNotFound', `there is no RemoteCluster ${remoteKey}`);
+    }
+    const remote = remotes.require(remoteKey);
+    checkAdmission(remoteKey, remote.spec, replication);
+    return remote;
   }
 
   async #refused(
@@ -109,30 +152,31 @@ export class ReplicationReconciler {
         ...{ regarding: object, type: 'Warning', reason: err.code, action: 'Sync', message },
       });
     }
-    await this.#say(
-      object,
-      replication,
-      { phase: waiting ? 'Pending' : 'Failed', reason: err.code, message },
-      signal,
-    );
+    const phase = waiting ? 'Pending' : 'Failed';
+    await this.#say(object, replication, { phase, reason: err.code, message }, signal);
     return waiting ? { requeueAfterMs: WAIT_MS } : {};
   }
 
-  /** Nothing to do: a Replication that never ran, or whose obstacle is gone, says that it waits to be asked. */
-  async #idle(object: KubeObject, replication: Replication, signal: AbortSignal): Promise<void> {
-    const { phase } = replication.status ?? {};
-    const seen = replication.status?.observedGeneration === replication.metadata.generation;
-    if (seen && (phase === 'Completed' || phase === 'Failed')) return;
-    const message = `Set the annotation ${annotation.syncNow} to start a sync.`;
-    const next = phase === 'Completed' || phase === 'Failed' ? phase : 'Pending';
-    if (next !== 'Pending') {
-      await this.#write(
-        object,
-        { ...replication.status, observedGeneration: replication.metadata.generation },
-        signal,
-      );
+  /** Nothing to do: says what is followed, when the next sync is due, or that the Replication waits to be asked. */
+  async #idle(key: string, object: KubeObject, replication: Replication, signal: AbortSignal): Promise<void> {
+    const { live, logger } = this.#options;
+    const engine = live.get(key);
+    if (engine !== undefined) {
+      const status = followingStatus(replication, engine, new Date());
+      if (status?.phase !== replication.status?.phase) {
+        logger.info('standby that is followed', { replication: key, phase: status?.phase });
+      }
+      if (status !== undefined) await this.#write(object, status, signal);
       return;
     }
+    const { phase } = replication.status ?? {};
+    if (phase === 'Completed' || phase === 'Failed') {
+      const progress = new ReplicationProgress(replication);
+      progress.set({ nextSyncTime: regularTime(replication, new Date())?.toISOString() });
+      await this.#write(object, shown(progress.snapshot()), signal);
+      return;
+    }
+    const message = `Set the annotation ${annotation.syncNow} to start a sync.`;
     await this.#say(object, replication, { phase: 'Pending', reason: 'WaitingForRequest', message }, signal);
   }
 
@@ -143,11 +187,9 @@ export class ReplicationReconciler {
     signal: AbortSignal,
   ): Promise<void> {
     const progress = new ReplicationProgress(replication);
-    progress.set({ phase: state.phase });
+    progress.set({ phase: state.phase, nextSyncTime: undefined });
     progress.condition({ type: 'Ready', status: 'False', reason: state.reason, message: state.message });
-    const { volumesSummary, volumes, ...status } = progress.snapshot();
-    const some = volumes !== undefined && volumes.length > 0 ? { volumes, volumesSummary } : {};
-    await this.#write(object, { ...status, ...some }, signal);
+    await this.#write(object, shown(progress.snapshot()), signal);
   }
 
   async #write(object: KubeObject, status: object, signal: AbortSignal): Promise<void> {
@@ -160,22 +202,12 @@ export class ReplicationReconciler {
   }
 }
 
-/** What is asked for; an empty value asks for nothing. */
-function requestOf(object: KubeObject): string | undefined {
-  const value = object.metadata.annotations?.[annotation.syncNow];
-  return value === '' ? undefined : value;
+/** Without volumes there is nothing to say about them. */
+function shown({ volumes, volumesSummary, ...status }: ReplicationStatus): ReplicationStatus {
+  return volumes === undefined || volumes.length === 0 ? status : { ...status, volumes, volumesSummary };
 }
 
-/** Takes the request that was answered off the Replication, unless another one has come in the meantime. */
-export async function clearRequest(source: Cluster, object: KubeObject, request: string): Promise<void> {
-  const pointer = `/metadata/annotations/${annotation.syncNow.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  const patch = [
-    { op: 'test', path: pointer, value: request },
-    { op: 'remove', path: pointer },
-  ];
-  await source.client.patch(refOf(replications, object), patch, 'json').catch((err: unknown) => {
-    const { code } = kubeToDrError(err);
-    // 422: the test failed. 404: the Replication is gone.
-    if (code === 'RemoteUnreachable' || code === 'RemoteUnauthorized') throw err;
-  });
+function wake(next: Date | undefined): ReconcileResult {
+  if (next === undefined) return {};
+  return { requeueAfterMs: Math.min(MAX_TIMER_MS, Math.max(1, next.getTime() - Date.now())) };
 }

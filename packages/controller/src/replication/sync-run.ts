@@ -1,4 +1,4 @@
-import { DrError, errorTable, isErrorCode, type Replication, toDrError } from '@dr-syncer/api';
+import { DrError, type Replication, toDrError } from '@dr-syncer/api';
 import { decidePrivilege, type PrivilegeEnd } from '@dr-syncer/identity';
 import { isNotFound, type KubeObject, kubeToDrError, wellKnown } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
@@ -7,27 +7,36 @@ import type PQueue from 'p-queue';
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
-import { ensureNamespace } from '../resources/namespace.js';
-import type { ResourceReport } from '../resources/report.js';
+import type { Engine } from '../engine/index.js';
 import { compileExclusion } from '../resources/exclusion.js';
 import { selectTypes } from '../resources/selection.js';
-import { syncObjects } from '../resources/sync-objects.js';
 import { lossNews, type News, privilegeCondition, privilegeNews } from '../volumes/identity-conditions.js';
 import type { MoverPolicy } from '../volumes/identities.js';
 import type { Claim } from '../volumes/mounts.js';
 import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
-import type { ReplicationProgress } from './progress.js';
+import { outcomeOf, type SyncOutcome } from './outcome.js';
+import { type ReplicationProgress, showObjects } from './progress.js';
 import type { Route } from './rules.js';
+import { claimDestination, type ClaimedNamespace } from './standby.js';
+import { whileStandby } from './while-standby.js';
 
 export interface SyncRunOptions {
   readonly replication: Replication;
+  /** Names the sync: with the claim it makes the id of a transfer. */
   readonly request: string;
+  /** Volumes too, or the objects alone. */
+  readonly volumes: boolean;
   readonly route: Route;
+  /** UID of the namespace kube-system of the source cluster. */
+  readonly sourceId: string;
   readonly source: Cluster;
   readonly sourceAgents: Agents;
   readonly remote: RemoteHandle;
   readonly progress: ReplicationProgress;
   readonly changed: () => void;
+  /** The engine for the objects, to be given back at the end. */
+  readonly engine: (claimed: ClaimedNamespace) => Promise<HeldEngine>;
+  readonly passes: PQueue;
   readonly transfers: PQueue;
   readonly placeholderImage: string;
   readonly policy: MoverPolicy;
@@ -36,10 +45,9 @@ export interface SyncRunOptions {
   readonly logger: Logger;
 }
 
-export interface SyncOutcome {
-  readonly ok: boolean;
-  readonly reason: string;
-  readonly message: string;
+export interface HeldEngine {
+  readonly engine: Engine;
+  readonly release: () => Promise<void>;
 }
 
 /**
@@ -51,36 +59,44 @@ export interface SyncOutcome {
 export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal): Promise<SyncOutcome> {
   const { source, remote, route, replication, progress, changed } = options;
   const sourceNamespace = await sourceNamespaceOf(options, signal);
-  const destinationNamespace = await ensureNamespace(
-    remote.cluster.client,
-    sourceNamespace,
-    route.destinationNamespace,
-    signal,
-  );
-  tellPrivilege(options, sourceNamespace, destinationNamespace);
-  const report = await syncObjects(
-    {
-      ...{ source, remote: remote.cluster, replication },
-      sourceNamespace: route.sourceNamespace,
-      destinationNamespace: route.destinationNamespace,
-    },
-    signal,
-  );
-  progress.set({ syncStats: report.stats(), resourceStatus: report.byKind() });
-  changed();
+  const claimed = await claimDestination(remote.cluster, replication, options, sourceNamespace, signal);
+  tellPrivilege(options, sourceNamespace, claimed.namespace);
+  const { engine, release } = await options.engine(claimed);
+  try {
+    await options.passes.add(() => engine.pass(signal));
+    showObjects(engine, progress);
+    changed();
+    if (options.volumes) {
+      const ends = {
+        source: { cluster: source, agents: options.sourceAgents, namespace: sourceNamespace },
+        destination: { cluster: remote.cluster, agents: remote.agents, namespace: claimed.namespace },
+      };
+      await whileStandby(remote.cluster.client, route.destinationNamespace, signal, (standby) =>
+        syncVolumes(options, ends, standby),
+      );
+    }
+    signal.throwIfAborted();
+    showObjects(engine, progress);
+    return outcomeOf(engine, progress.volumes);
+  } finally {
+    await release();
+  }
+}
+
+async function syncVolumes(
+  options: SyncRunOptions,
+  ends: { source: VolumeEnd; destination: VolumeEnd },
+  signal: AbortSignal,
+): Promise<void> {
+  const { replication, progress, changed } = options;
   const claims = replication.spec.pvcConfig.includeData ? await selectedClaims(options, signal) : [];
   progress.beginVolumes(claims);
   changed();
-  const ends = {
-    source: { cluster: source, agents: options.sourceAgents, namespace: sourceNamespace },
-    destination: { cluster: remote.cluster, agents: remote.agents, namespace: destinationNamespace },
-  };
   await Promise.all(
     claims.map((claim) => options.transfers.add(() => syncOne(options, claim, ends, signal))),
   );
   signal.throwIfAborted();
   for (const news of lossNews(replication.status, progress.volumes)) options.tell(news);
-  return outcome(report, progress);
 }
 
 /** In status and events, at the start already: each volume decides anew when its turn comes. */
@@ -162,33 +178,4 @@ async function syncOne(
 
 function toDrErrorOrKube(err: unknown): unknown {
   return err instanceof Error ? err : toDrError(err);
-}
-
-/** Good only when a reader of the destination would find everything. */
-function outcome(report: ResourceReport, progress: ReplicationProgress): SyncOutcome {
-  const volumes = progress.volumes;
-  const failed = volumes.filter(({ phase }) => phase !== 'Succeeded');
-  const { total, applied } = report.stats();
-  if (report.failures === 0 && failed.length === 0) {
-    const message = `${total} objects (${applied} written) and ${volumes.length} volumes are in place.`;
-    return { ok: true, reason: 'Synced', message };
-  }
-  const [volume] = failed;
-  const parts = [
-    ...(report.failures > 0
-      ? [`${report.failures} of ${total} objects failed, first ${report.firstFailure ?? ''}`]
-      : []),
-    ...(volume
-      ? [
-          `${failed.length} of ${volumes.length} volumes failed, first ${volume.name}: ${volume.message ?? ''}`,
-        ]
-      : []),
-  ];
-  return { ok: false, reason: reasonOf(volume?.reason), message: parts.join('; ') };
-}
-
-function reasonOf(code: string | undefined): string {
-  return code !== undefined && isErrorCode(code) && errorTable[code].kind !== 'retry'
-    ? code
-    : 'SyncIncomplete';
 }

@@ -1,30 +1,42 @@
+import { setMaxListeners } from 'node:events';
+
 import { DrError, type Replication } from '@dr-syncer/api';
-import { type EventRecorder, type KubeObject, kubeToDrError } from '@dr-syncer/kube';
+import { backoffMs, type EventRecorder, type KubeObject, kubeToDrError } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
 import PQueue from 'p-queue';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
+import { confirmedToken } from '../custom-resources.js';
+import type { EngineHub } from '../engine/index.js';
 import type { SyncMetrics } from '../metrics.js';
 import type { MoverPolicy } from '../volumes/identities.js';
-import { ReplicationProgress } from './progress.js';
-import { clearRequest } from './reconciler.js';
+import { type RunPlan, regularTime } from './due.js';
+import type { LiveStandbys } from './live-standbys.js';
+import type { SyncOutcome } from './outcome.js';
+import { ReplicationProgress, showObjects } from './progress.js';
+import { clearRequest } from './request.js';
 import type { Route } from './rules.js';
+import { engineFor } from './standby.js';
 import { StatusWriter } from './status-writer.js';
-import { syncNamespace, type SyncOutcome } from './sync-run.js';
+import { type HeldEngine, syncNamespace, type SyncRunOptions } from './sync-run.js';
 
 export interface SyncStart {
   readonly object: KubeObject;
   readonly replication: Replication;
   readonly route: Route;
   readonly remote: RemoteHandle;
-  readonly request: string;
+  readonly run: RunPlan;
 }
 
 export interface SyncRunsOptions {
   readonly source: Cluster;
+  readonly sourceId: string;
   readonly sourceAgents: Agents;
+  readonly hub: EngineHub;
+  readonly live: LiveStandbys;
+  /** Passes over objects at the same time. */
   readonly concurrency: number;
   readonly concurrentTransfers: number;
   readonly placeholderImage: string;
@@ -32,20 +44,37 @@ export interface SyncRunsOptions {
   readonly metrics: SyncMetrics;
   readonly events: EventRecorder;
   readonly logger: Logger;
-  /** The run of this Replication has ended. */
-  readonly onEnded: (key: string) => void;
+  /** The Replication as it is now. */
+  readonly current: (key: string) => KubeObject | undefined;
+  /** The run of this Replication has ended, or what is followed of it has changed. */
+  readonly onChange: (key: string, afterMs: number) => void;
 }
 
-/** The syncs that are running: at most one a Replication, a bounded number in all, each with its status. */
+interface Run {
+  readonly controller: AbortController;
+  readonly generation: number;
+  /** Called when the engine that the run works with has news. */
+  news: () => void;
+}
+
+/** How long news of a standby that is followed may wait for company on their way into the status. */
+const NEWS_MS = 5_000;
+const BAD_NEWS_MS = 500;
+const RETRY = { minMs: 30_000, maxMs: 30 * 60_000 } as const;
+
+/** The syncs that are running: at most one a Replication, each with its status. */
 export class SyncRuns {
   readonly #options: SyncRunsOptions;
-  readonly #runs = new Map<string, AbortController>();
-  readonly #queue: PQueue;
+  readonly #runs = new Map<string, Run>();
+  /** Failures in a row that may pass, by key; forgotten with a good run or another spec. */
+  readonly #failures = new Map<string, { count: number; at: Date }>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #passes: PQueue;
   readonly #transfers: PQueue;
 
   constructor(options: SyncRunsOptions) {
     this.#options = options;
-    this.#queue = new PQueue({ concurrency: options.concurrency });
+    this.#passes = new PQueue({ concurrency: options.concurrency });
     this.#transfers = new PQueue({ concurrency: options.concurrentTransfers });
   }
 
@@ -53,109 +82,209 @@ export class SyncRuns {
     return this.#runs.has(key);
   }
 
-  /** Starts or queues the sync. No effect when the Replication is being synced. */
-  start(key: string, start: SyncStart): void {
-    if (this.#runs.has(key)) return;
-    const controller = new AbortController();
-    this.#runs.set(key, controller);
-    void this.#queue.add(async () => {
-      try {
-        if (!controller.signal.aborted) await this.#run(key, start, controller.signal);
-      } catch (err) {
-        this.#options.logger.error('sync could not be brought to its end', { key, err });
-      } finally {
-        this.#runs.delete(key);
-        this.#options.onEnded(key);
-      }
-    });
+  /** Generation of the spec that the run of the key goes by. */
+  generationOf(key: string): number | undefined {
+    return this.#runs.get(key)?.generation;
   }
 
-  cancel(key: string): void {
-    this.#runs.get(key)?.abort(new DrError('Cancelled', 'the Replication is gone'));
+  /** When a sync that failed for a passing reason is tried again. */
+  retryAt(key: string): Date | undefined {
+    return this.#failures.get(key)?.at;
+  }
+
+  /** Starts the sync. No effect when the Replication is being synced. */
+  start(key: string, start: SyncStart): void {
+    if (this.#runs.has(key)) return;
+    const { generation } = start.replication.metadata;
+    const run: Run = { controller: new AbortController(), generation, news: () => undefined };
+    // Each call and transfer listens; Node.js would take more than ten for a leak.
+    setMaxListeners(0, run.controller.signal);
+    this.#runs.set(key, run);
+    const ending = this.#run(key, start, run)
+      .catch((err: unknown) => {
+        if (!run.controller.signal.aborted) {
+          this.#options.logger.error('sync could not be brought to its end', { key, err });
+        }
+      })
+      .finally(() => {
+        this.#runs.delete(key);
+        this.#ending.delete(ending);
+        this.#options.onChange(key, 0);
+      });
+    this.#ending.add(ending);
+  }
+
+  /** Ends what runs and what is followed. */
+  async cancel(key: string): Promise<void> {
+    this.#runs.get(key)?.controller.abort(new DrError('Cancelled', 'the Replication is paused or gone'));
+    this.#failures.delete(key);
+    await this.#options.live.stop(key);
+  }
+
+  /** Ends the run alone; the next one takes its place. */
+  interrupt(key: string): void {
+    this.#runs.get(key)?.controller.abort(new DrError('Cancelled', 'the spec has changed'));
   }
 
   /** Ends all runs; transfers go on at the agents and are found again. */
   async close(): Promise<void> {
     const reason = new DrError('LeadershipLost', 'the controller ends or leads no more');
-    for (const controller of this.#runs.values()) controller.abort(reason);
-    await this.#queue.onIdle();
+    for (const { controller } of this.#runs.values()) controller.abort(reason);
+    await Promise.all(this.#ending);
+    await this.#options.live.close();
   }
 
-  async #run(key: string, start: SyncStart, signal: AbortSignal): Promise<void> {
-    const { source, sourceAgents, events, metrics } = this.#options;
-    const { object, replication, request } = start;
-    const logger = this.#options.logger.child({ replication: key, request });
+  async #run(key: string, start: SyncStart, run: Run): Promise<void> {
+    const { source, events, metrics } = this.#options;
+    const { object, replication, run: plan } = start;
+    const { signal } = run.controller;
+    const logger = this.#options.logger.child({ replication: key, request: plan.id });
     const progress = new ReplicationProgress(replication);
     const writer = new StatusWriter(source.client, object, () => progress.snapshot());
     const startedAt = new Date();
     const began = performance.now();
+    const what = `${plan.cause} ${plan.id}.`;
     progress.set({ phase: 'Running' });
-    progress.condition({
-      type: 'Syncing',
-      status: 'True',
-      reason: 'Running',
-      message: `Request ${request}.`,
-    });
+    progress.condition({ type: 'Syncing', status: 'True', reason: 'Running', message: what });
     writer.changed();
-    events.record({
-      ...{ regarding: object, type: 'Normal', action: 'Sync', reason: 'SyncStarted' },
-      message: `Sync to ${start.route.remoteKey}, namespace ${start.route.destinationNamespace}.`,
-    });
-    logger.info('sync started');
+    if (plan.volumes) {
+      events.record({
+        ...{ regarding: object, type: 'Normal', action: 'Sync', reason: 'SyncStarted' },
+        message: `Sync to ${start.route.remoteKey}, namespace ${start.route.destinationNamespace}.`,
+      });
+    }
+    logger.info('sync started', { cause: plan.cause });
     const outcome = await this.#attempt(
       {
-        ...{
-          replication,
-          request,
-          route: start.route,
-          remote: start.remote,
-          source,
-          sourceAgents,
-          progress,
-          logger,
-        },
+        ...{ replication, progress, logger, source },
+        ...{ request: plan.id, volumes: plan.volumes, route: start.route, remote: start.remote },
+        ...{ sourceId: this.#options.sourceId, sourceAgents: this.#options.sourceAgents },
         ...{ placeholderImage: this.#options.placeholderImage, policy: this.#options.policy },
+        ...{ passes: this.#passes, transfers: this.#transfers },
         changed: () => writer.changed(),
         tell: (news) => events.record({ regarding: object, ...news }),
-        transfers: this.#transfers,
+        engine: async (claimed) => {
+          const held = await this.#hold(key, start, claimed);
+          run.news = () => {
+            showObjects(held.engine, progress);
+            writer.changed();
+          };
+          return held;
+        },
       },
       signal,
     );
-    // Cancelled: the Replication is being deleted, or this process ends and the next one takes the request up.
+    // Cancelled: paused, deleted, another spec, or this process ends; whoever comes next takes it up.
     if (outcome === undefined) return;
+    run.news = () => undefined;
     const seconds = (performance.now() - began) / 1000;
-    progress.set({
-      phase: outcome.ok ? 'Completed' : 'Failed',
-      lastSyncRequest: request,
-      lastSyncTime: new Date().toISOString(),
-      lastSyncDuration: `${seconds.toFixed(1)}s`,
-      ...(outcome.ok && { lastSuccessTime: startedAt.toISOString() }),
-    });
-    const { ok, reason, message } = outcome;
-    progress.condition({ type: 'Ready', status: ok ? 'True' : 'False', reason, message });
-    progress.condition({ type: 'Syncing', status: 'False', reason: 'Ended', message: `Request ${request}.` });
+    this.#remember(key, outcome);
+    this.#finish(progress, start, outcome, startedAt, seconds);
     await writer.flush();
-    await clearRequest(source, object, request);
-    metrics.syncEnded(key, ok, seconds);
-    events.record({
-      ...{ regarding: object, action: 'Sync', message },
-      ...(ok ? { type: 'Normal', reason: 'SyncCompleted' } : { type: 'Warning', reason }),
-    });
+    if (plan.cause === 'Request') await clearRequest(source, object, plan.id);
+    const { ok, reason, message } = outcome;
+    if (plan.volumes) metrics.syncEnded(key, ok, seconds);
+    if (plan.volumes || !ok) {
+      events.record({
+        ...{ regarding: object, action: 'Sync', message },
+        ...(ok ? { type: 'Normal', reason: 'SyncCompleted' } : { type: 'Warning', reason }),
+      });
+    }
     logger.info('sync ended', { ok, reason, seconds });
   }
 
+  #finish(
+    progress: ReplicationProgress,
+    { replication, run }: SyncStart,
+    { ok, reason, message }: SyncOutcome,
+    startedAt: Date,
+    seconds: number,
+  ): void {
+    const now = new Date();
+    const isFollowed = replication.spec.sync.mode === 'Continuous';
+    progress.set({
+      phase: ok ? 'Completed' : reason === 'StandbyActive' ? 'Paused' : 'Failed',
+      ...(isFollowed && ok && { objectsSyncedTime: now.toISOString() }),
+      ...(run.cause === 'Request' && { lastSyncRequest: run.id }),
+    });
+    if (run.volumes) {
+      progress.set({
+        lastSyncTime: now.toISOString(),
+        lastSyncDuration: `${seconds.toFixed(1)}s`,
+        lastRunTime: startedAt.toISOString(),
+        lastRunGeneration: replication.metadata.generation,
+        ...(ok && { lastSuccessTime: startedAt.toISOString() }),
+      });
+    }
+    const { metadata, spec } = replication;
+    const next = regularTime({ metadata, spec, status: progress.snapshot() }, now);
+    progress.set({ nextSyncTime: next?.toISOString() });
+    progress.condition({ type: 'Ready', status: ok ? 'True' : 'False', reason, message });
+    progress.condition({
+      type: 'Syncing',
+      status: 'False',
+      reason: 'Ended',
+      message: `${run.cause} ${run.id}.`,
+    });
+  }
+
+  #remember(key: string, { ok, retry }: SyncOutcome): void {
+    if (ok || !retry) {
+      this.#failures.delete(key);
+      return;
+    }
+    const count = (this.#failures.get(key)?.count ?? 0) + 1;
+    this.#failures.set(key, { count, at: new Date(Date.now() + backoffMs(count - 1, RETRY)) });
+  }
+
+  async #hold(
+    key: string,
+    { replication, route, remote }: SyncStart,
+    claimed: Parameters<SyncRunOptions['engine']>[0],
+  ): Promise<HeldEngine> {
+    const { source, sourceId, hub, live, current, onChange } = this.#options;
+    const watch = replication.spec.sync.mode === 'Continuous';
+    const open = () =>
+      engineFor(
+        {
+          ...{ hub, source, sourceId, replication, route, watch },
+          remote: remote.cluster,
+          confirmed: () => confirmedToken(current(key)),
+          onChange: () => {
+            const run = this.#runs.get(key);
+            if (run !== undefined) run.news();
+            else onChange(key, isWell(live.get(key)) ? NEWS_MS : BAD_NEWS_MS);
+          },
+        },
+        claimed,
+      );
+    if (watch) {
+      const engine = await live.use(key, fingerprintOf(replication, remote), open);
+      return { engine, release: () => Promise.resolve() };
+    }
+    const opened = open();
+    return { engine: opened.engine, release: () => opened.close() };
+  }
+
   /** @returns undefined when cancelled */
-  async #attempt(
-    options: Parameters<typeof syncNamespace>[0],
-    signal: AbortSignal,
-  ): Promise<SyncOutcome | undefined> {
+  async #attempt(options: SyncRunOptions, signal: AbortSignal): Promise<SyncOutcome | undefined> {
     try {
       return await syncNamespace(options, signal);
     } catch (err) {
       if (signal.aborted) return undefined;
       const problem = kubeToDrError(err);
       options.logger.warn('sync failed', { err: problem });
-      return { ok: false, reason: problem.code, message: `${problem.message}. ${problem.remedy}` };
+      const message = `${problem.message}. ${problem.remedy}`;
+      return { ok: false, reason: problem.code, message, retry: problem.kind === 'retry' };
     }
   }
+}
+
+/** Changes when what is followed has to be followed anew. */
+export function fingerprintOf({ metadata }: Replication, remote: Pick<RemoteHandle, 'fingerprint'>): string {
+  return `${metadata.uid}/${metadata.generation}/${remote.fingerprint}`;
+}
+
+function isWell(engine: ReturnType<LiveStandbys['get']>): boolean {
+  return engine?.halted === undefined && engine?.tally.failures === 0;
 }

@@ -1,0 +1,89 @@
+import type { Replication } from '@dr-syncer/api';
+import { isBeingDeleted, wellKnown } from '@dr-syncer/kube';
+
+import type { Cluster } from '../clusters/cluster.js';
+import { compileDesired } from '../resources/desired.js';
+import { requireKnown, selectTypes } from '../resources/selection.js';
+import { StorageClasses } from '../resources/storage-classes.js';
+import { Engine } from './engine.js';
+import type { EngineHub } from './hub.js';
+import type { Item } from './ledger.js';
+import { checkStandby } from './standby-record.js';
+import { pairTypes } from './type-pairs.js';
+import { Writer } from './writer.js';
+
+export interface EngineSetup {
+  readonly hub: EngineHub;
+  readonly source: Cluster;
+  readonly remote: Cluster;
+  readonly replication: Replication;
+  readonly sourceNamespace: string;
+  readonly destinationNamespace: string;
+  /** See `ownUids`. */
+  readonly ownUids: ReadonlySet<string>;
+  readonly watch: boolean;
+  /** The token of `dr-syncer.io/confirm-prune` as of now. */
+  readonly confirmed: () => string | undefined;
+  readonly onChange: () => void;
+}
+
+export interface OpenEngine {
+  readonly engine: Engine;
+  close(): Promise<void>;
+}
+
+/** The engine of one Replication as its spec is now; another spec is another engine. */
+export function openEngine(setup: EngineSetup): OpenEngine {
+  const { hub, source, remote, replication, sourceNamespace, destinationNamespace } = setup;
+  const { spec } = replication;
+  const classes = new StorageClasses(remote.client);
+  const sourcePorts = hub.acquire(source);
+  const remotePorts = hub.acquire(remote);
+  const engine = new Engine({
+    ...{ sourceNamespace, destinationNamespace, ownUids: setup.ownUids },
+    sourceViews: sourcePorts.sourceViews,
+    standbyViews: remotePorts.standbyViews,
+    writer: new Writer({
+      client: remote.client,
+      queue: remotePorts.writes,
+      conflicts: spec.conflicts,
+      check: (object) => classes.check(object),
+    }),
+    types: async (maxAgeMs, signal) => {
+      await Promise.all([source, remote].map(({ discovery }) => discovery.refreshIfOlder(maxAgeMs, signal)));
+      const selection = await selectTypes(source.discovery, spec, signal);
+      requireKnown(selection);
+      return pairTypes(selection.types, source.discovery, remote.discovery, signal);
+    },
+    guard: (signal) => checkStandby(remote.client, destinationNamespace, signal),
+    policy: compileDesired({ replication, sourceNamespace, destinationNamespace }),
+    rules: { drift: spec.drift, prune: spec.prune.enabled },
+    prune: {
+      rules: spec.prune,
+      confirmed: setup.confirmed,
+      isGone: (item, signal) => isGone(source, sourceNamespace, item, signal),
+    },
+    watch: setup.watch,
+    onChange: setup.onChange,
+  });
+  return {
+    engine,
+    close: async () => {
+      await engine.close();
+      hub.release(source);
+      hub.release(remote);
+    },
+  };
+}
+
+/** Read from the source now: a namespace that is gone or going takes its objects along, and that is no wish to prune. */
+async function isGone(
+  { client }: Cluster,
+  namespace: string,
+  { type, name }: Item,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const home = await client.find({ resource: wellKnown.namespaces, name: namespace }, { signal });
+  if (home === undefined || isBeingDeleted(home)) return false;
+  return (await client.find({ resource: type.pair.source, namespace, name }, { signal })) === undefined;
+}

@@ -1,0 +1,45 @@
+import { DrError } from '@dr-syncer/api';
+import { isFieldConflict, isForbidden, KubeError, kubeToDrError } from '@dr-syncer/kube';
+
+/** How kube-apiserver words what the table tells apart (registry/rest, plugin/pkg/admission, 1.24 to 1.36). */
+const wording = {
+  quota: /exceeded quota: /,
+  webhookDown: /failed calling webhook /,
+  webhookDenied: /admission webhook .* denied the request/,
+  tooLarge:
+    /request is too large|Too long: (must have at most|may not be more than)|trying to send message larger/,
+  immutable: /field is immutable|is immutable after creation|updates to .* spec for fields other than/,
+  namespaceGoing: /because it is being terminated/,
+} as const;
+
+/** Why the destination did not take an object, as a code of the table: what can pass, and what a person has to do. */
+export function rejection(err: unknown): DrError {
+  if (!(err instanceof KubeError)) return kubeToDrError(err);
+  const code = codeOf(err);
+  return code === undefined ? kubeToDrError(err) : new DrError(code, err.message, { cause: err });
+}
+
+function codeOf(err: KubeError): DrError['code'] | undefined {
+  const { message, status } = err;
+  if (isFieldConflict(err)) return 'ObjectConflict';
+  if (status === 413 || wording.tooLarge.test(message)) return 'ObjectTooLarge';
+  if (status === 403 && wording.quota.test(message)) return 'QuotaExceeded';
+  if (isForbidden(err) && wording.namespaceGoing.test(message)) return 'ObjectChanged';
+  if (wording.webhookDenied.test(message)) return 'WebhookDenied';
+  if (status >= 500 && wording.webhookDown.test(message)) return 'WebhookUnavailable';
+  return undefined;
+}
+
+/** The server refuses to change a field of an object that is there. */
+export function isImmutable(err: unknown): boolean {
+  return err instanceof KubeError && err.status === 422 && wording.immutable.test(err.message);
+}
+
+/** Field managers that an apply without force met, from the causes of the conflict. */
+export function conflictingManagers(err: unknown): string[] {
+  if (!(err instanceof KubeError)) return [];
+  const names = (err.details?.causes ?? []).flatMap(
+    ({ message = '' }) => /^conflict with "((?:[^"\\]|\\.)*)"/.exec(message)?.[1] ?? [],
+  );
+  return [...new Set(names)];
+}

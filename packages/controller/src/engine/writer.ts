@@ -1,0 +1,177 @@
+import { annotation, type ConflictRules, DrError, FIELD_MANAGER } from '@dr-syncer/api';
+import {
+  type ApiResource,
+  isConflict,
+  isFieldConflict,
+  isNotFound,
+  type KubeClient,
+  KubeError,
+  type KubeObject,
+  unsafeIntegers,
+} from '@dr-syncer/kube';
+
+import { otherManagers } from './owned-fields.js';
+import { conflictingManagers, rejection } from './rejection.js';
+import type { StandbyEntry } from './snapshots.js';
+import type { WriteQueue } from './write-queue.js';
+
+export interface WriterOptions {
+  readonly client: KubeClient;
+  readonly queue: WriteQueue;
+  readonly conflicts: ConflictRules;
+  /** Looks at an object before it is written. @throws DrError when it can't work at the destination */
+  readonly check: (object: KubeObject, signal: AbortSignal) => Promise<void>;
+}
+
+/** Marks are made by another manager, so that applying an object does not remove them by leaving them out. */
+const MARK_MANAGER = 'dr-syncer-prune';
+
+/** Everything that is ever written to objects at the destination goes through here. */
+export class Writer {
+  readonly #options: WriterOptions;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the object as desired and returns it as the server has it then. What is there must be what was seen there
+   * (`present`, by uid); what was not there is made only if it still is not.
+   *
+   * @throws DrError classified: see `rejection`
+   */
+  async apply(
+    type: ApiResource,
+    desired: KubeObject,
+    present: StandbyEntry | undefined,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    checkNumbers(desired);
+    await this.#options.check(desired, signal);
+    try {
+      const applied =
+        present === undefined
+          ? await this.#create(type, desired, signal)
+          : await this.#update(type, desired, present, signal);
+      if (present?.goneSince !== undefined) await this.mark(type, present, undefined, signal);
+      return applied;
+    } catch (err) {
+      signal.throwIfAborted();
+      throw rejection(err);
+    }
+  }
+
+  /** Writes since when the source is gone, or with `undefined` that it is not. @throws DrError */
+  async mark(
+    type: ApiResource,
+    { metadata }: StandbyEntry,
+    since: string | undefined,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    const { uid, name, namespace } = metadata;
+    const body = { metadata: { uid, annotations: { [annotation.sourceGone]: since ?? null } } };
+    const { client, queue } = this.#options;
+    const options = { fieldManager: MARK_MANAGER, retry: false, signal };
+    return queue.run(() => client.patch({ resource: type, name, namespace }, body, 'merge', options), signal);
+  }
+
+  /** Removes exactly the object that was seen, in exactly the state in which it was seen. @throws DrError */
+  async remove(type: ApiResource, { metadata }: StandbyEntry, signal: AbortSignal): Promise<void> {
+    const { name, namespace, uid, resourceVersion } = metadata;
+    const { client, queue } = this.#options;
+    try {
+      await queue.run(
+        () =>
+          client.delete(
+            { resource: type, name, namespace },
+            {
+              ...{ preconditions: { uid, resourceVersion }, propagationPolicy: 'Background' },
+              ...{ retry: false, signal },
+            },
+          ),
+        signal,
+      );
+    } catch (err) {
+      if (!isNotFound(err)) throw rejection(err);
+    }
+  }
+
+  async #create(type: ApiResource, desired: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    let applied: KubeObject;
+    try {
+      applied = await this.#send(type, desired, false, signal);
+    } catch (err) {
+      if (!isFieldConflict(err)) throw err;
+      throw this.#foreign(desired);
+    }
+    // Somebody was faster and has made one of the same name, with which ours was merged: it is theirs.
+    if (otherManagers(applied.metadata.managedFields).length === 0) return applied;
+    await this.#letGo(type, desired, signal);
+    throw this.#foreign(desired);
+  }
+
+  async #update(
+    type: ApiResource,
+    desired: KubeObject,
+    present: StandbyEntry,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    const { uid } = present.metadata;
+    const body = { ...desired, metadata: { ...desired.metadata, ...(uid !== undefined && { uid }) } };
+    const { conflicts } = this.#options;
+    const always = conflicts.default === 'Force' && (conflicts.managers ?? []).length === 0;
+    try {
+      return await this.#send(type, body, always, signal);
+    } catch (err) {
+      if (isOtherUid(err)) {
+        const what = 'was replaced by another of the same name a moment ago';
+        throw new DrError('ObjectChanged', `${desired.metadata.name} ${what}`, { cause: err });
+      }
+      if (always || !isFieldConflict(err)) throw err;
+      const managers = conflictingManagers(err);
+      if (managers.length === 0 || managers.some((one) => actionFor(conflicts, one) !== 'Force')) throw err;
+      return this.#send(type, body, true, signal);
+    }
+  }
+
+  #send(type: ApiResource, body: KubeObject, force: boolean, signal: AbortSignal): Promise<KubeObject> {
+    const { client, queue } = this.#options;
+    const options = { fieldManager: FIELD_MANAGER, force, retry: false, signal };
+    return queue.run(() => client.apply(type, body, options), signal);
+  }
+
+  /** An apply that says nothing gives up every field that we own, which leaves the object as it was before us. */
+  async #letGo(type: ApiResource, { apiVersion, kind, metadata }: KubeObject, signal: AbortSignal) {
+    const { name, namespace } = metadata;
+    const nothing = { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } };
+    await this.#send(type, nothing, false, signal).catch(() => undefined);
+  }
+
+  #foreign({ metadata }: KubeObject): DrError {
+    return new DrError(
+      'ForeignObject',
+      `${metadata.name} exists at the destination and was not made by DR-Syncer`,
+    );
+  }
+}
+
+/** The server checks `metadata.uid` of an apply against the object that is there (validation: it is immutable). */
+function isOtherUid(err: unknown): boolean {
+  if (!(err instanceof KubeError)) return false;
+  if (isConflict(err) && !isFieldConflict(err)) return /uid/i.test(err.message);
+  return err.status === 422 && err.details?.causes?.some(({ field }) => field === 'metadata.uid') === true;
+}
+
+export function actionFor({ default: otherwise, managers = [] }: ConflictRules, name: string): string {
+  const rule = managers.find((one) =>
+    one.name.endsWith('*') ? name.startsWith(one.name.slice(0, -1)) : one.name === name,
+  );
+  return rule?.action ?? otherwise;
+}
+
+/** JavaScript would write another number than the one it read. */
+function checkNumbers(desired: KubeObject): void {
+  const [first] = unsafeIntegers(desired);
+  if (first === undefined) return;
+  throw new DrError('ObjectRejected', `${first} is an integer beyond 2^53, which can't be copied exactly`);
+}

@@ -1,0 +1,51 @@
+import { errorTable, isErrorCode, type VolumeStatus } from '@dr-syncer/api';
+
+import type { Engine } from '../engine/index.js';
+
+/** How a sync has ended. */
+export interface SyncOutcome {
+  readonly ok: boolean;
+  readonly reason: string;
+  readonly message: string;
+  /** Not all is there, and trying again soon may help. */
+  readonly retry: boolean;
+}
+
+/** Good only when a reader of the destination would find everything. */
+export function outcomeOf(engine: Engine, volumes: readonly VolumeStatus[]): SyncOutcome {
+  const { tally } = engine;
+  const { total, applied } = tally.stats();
+  const failed = volumes.filter(({ phase }) => phase !== 'Succeeded');
+  const missing = tally.failures + tally.pending;
+  if (missing === 0 && failed.length === 0) {
+    const message = `${total} objects (${applied} written) and ${volumes.length} volumes are in place.`;
+    return { ok: true, reason: 'Synced', message: message + remarks(engine), retry: false };
+  }
+  const first = tally.firstFailure;
+  const [volume] = failed;
+  const parts = [
+    ...(missing > 0 ? [`${missing} of ${total} objects failed, first ${first?.text ?? ''}`] : []),
+    ...(volume
+      ? [
+          `${failed.length} of ${volumes.length} volumes failed, first ${volume.name}: ${volume.message ?? ''}`,
+        ]
+      : []),
+  ];
+  const retry = [first?.code, volume?.reason].some((code) => kindOf(code) === 'retry');
+  return { ok: false, reason: reasonOf(volume?.reason), message: parts.join('; '), retry };
+}
+
+/** What is in place, and still not as somebody may expect. */
+function remarks({ tally, pruning }: Engine): string {
+  const drifted = tally.drifted > 0 ? ` ${tally.drifted} were changed at the destination.` : '';
+  if (pruning?.token === undefined) return drifted;
+  return `${drifted} ${pruning.waiting} have no source any more and wait for dr-syncer.io/confirm-prune=${pruning.token}.`;
+}
+
+function reasonOf(code: string | undefined): string {
+  return code !== undefined && kindOf(code) !== 'retry' && isErrorCode(code) ? code : 'SyncIncomplete';
+}
+
+function kindOf(code: string | undefined): 'retry' | 'wait' | 'terminal' | undefined {
+  return code !== undefined && isErrorCode(code) ? errorTable[code].kind : undefined;
+}
