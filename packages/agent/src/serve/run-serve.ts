@@ -42,14 +42,17 @@ export async function runServe(options: ServeOptions, deps: ServeDeps): Promise<
   const limits = options.limits ?? defaultSshLimits;
   const rsyncPath = options.rsyncPath ?? '/usr/bin/rsync';
   const version = await rsyncVersion(rsyncPath, signal);
-  const confineRoot = atLeast(version, 3, 5);
-  if (!confineRoot)
-    logger.warn('rsync is older than 3.5 and cannot be confined to its directory', { version });
+  const rsync35 = atLeast(version, 3, 5);
+  if (!rsync35) {
+    logger.warn('rsync is older than 3.5: it is not confined to its directory and may make devices', {
+      version,
+    });
+  }
   const receivers = new LocalReceivers({
     volumesRoot: options.volumesRoot,
     publishedRoot: options.publishedRoot ?? options.volumesRoot,
     rsyncPath,
-    confineRoot,
+    rsync35,
   });
   const audit = auditLogTo(deps.auditSink);
   const metrics = new SshMetrics(registry);

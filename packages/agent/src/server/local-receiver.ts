@@ -13,8 +13,8 @@ export interface LocalReceiverOptions {
   /** How forced commands name `volumesRoot`, when they were written for another place. */
   readonly publishedRoot: string;
   readonly rsyncPath: string;
-  /** rsync 3.5 or newer: it can be told to keep to its directory itself. */
-  readonly confineRoot: boolean;
+  /** Knows --confine-root and --drop-D; an older one goes without. */
+  readonly rsync35: boolean;
 }
 
 const KILL_AFTER_MS = 2_000;
@@ -46,7 +46,8 @@ function spawnRsync(
   confine?: string,
 ): ChildProcess {
   const confined = confine === undefined ? [] : [`--confine-root=${confine}`];
-  const args = ['--server', ...confined, ...argv.slice(1, -1), '.'];
+  const asked = argv.slice(1, -1).filter((word) => options.rsync35 || word !== '--drop-D');
+  const args = ['--server', ...confined, ...asked, '.'];
   return spawn(options.rsyncPath, args, {
     cwd,
     detached: true,
@@ -83,11 +84,11 @@ export class LocalReceivers implements ReceiverBackend {
   }
 
   async start(target: ReceiverTarget, argv: readonly string[], signal: AbortSignal): Promise<Receiver> {
-    const { volumesRoot, publishedRoot, confineRoot } = this.#options;
+    const { volumesRoot, publishedRoot, rsync35 } = this.#options;
     const directory = await openVolumeDirectory(volumesRoot, publishedRoot, target.dir);
     try {
       signal.throwIfAborted();
-      const confine = confineRoot && target.confined ? directory.realPath : undefined;
+      const confine = rsync35 && target.confined ? directory.realPath : undefined;
       const child = spawnRsync(this.#options, argv, `/proc/self/fd/${directory.handle.fd}`, confine);
       return await childReceiver(child);
     } finally {

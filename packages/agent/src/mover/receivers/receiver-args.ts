@@ -28,6 +28,8 @@ export function receiverArgs(words: readonly string[], rules: ReceiverRules): st
   const { direction, allowDelete, devices, path, rsync35, identityOptions } = rules;
   // Put there by the first check, and by this one again.
   const asked = words.filter((word) => word !== '--drop-D');
+  // The first check has taken the slash from its end, without which a client may not name it.
+  if (asked.at(-1) === path) asked[asked.length - 1] = '.';
   const { argv } = checked(() =>
     parseRsyncServerArgs(['rsync', ...asked], { direction, allowDelete, allowDevices: devices, path }),
   );

@@ -72,7 +72,7 @@ export class TestAgent {
   controllerKeyFile = '';
   controlSocket = '';
 
-  private constructor(bench: Workbench, kubelet: TestKubelet) {
+  private constructor(bench: Workbench, kubelet: TestKubelet, rsyncPath: string) {
     this.bench = bench;
     this.kubelet = kubelet;
     this.config = {
@@ -83,14 +83,14 @@ export class TestAgent {
       version: '1.2.3',
       sshUid: 1000,
       sshGid: 1000,
-      rsyncPath: '/usr/bin/rsync',
+      rsyncPath,
       sshPath: '/usr/bin/ssh',
       nssWrapperPath: NSS_WRAPPER,
     };
   }
 
-  static async start(): Promise<TestAgent> {
-    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make());
+  static async start(rsyncPath = '/usr/bin/rsync'): Promise<TestAgent> {
+    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath);
     const { bench, config } = agent;
     await chmod(bench.dir, 0o711);
     await mkdir(config.socketDir);

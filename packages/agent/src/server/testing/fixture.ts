@@ -75,7 +75,7 @@ export interface TestServer {
 
 export async function startServer(
   bench: Workbench,
-  options: Pick<ServeOptions, 'volumesRoot' | 'publishedRoot' | 'limits' | 'algorithms'> & {
+  options: Pick<ServeOptions, 'volumesRoot' | 'publishedRoot' | 'rsyncPath' | 'limits' | 'algorithms'> & {
     readonly authorizedKeys: string;
     readonly hostKeyFiles?: readonly string[];
   },
