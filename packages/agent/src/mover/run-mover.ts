@@ -10,6 +10,7 @@ import { untilAborted } from '../server/until-aborted.js';
 import { MoverControlServer } from './control-server.js';
 import { prepareDirectories } from './directories.js';
 import { MoverMetrics } from './metrics.js';
+import { ProcessCgroups, readOwnCgroups } from './process/cgroup.js';
 import { VerifiedLauncher } from './process/launch.js';
 import { Receivers } from './receivers/receivers.js';
 import { RsyncFacts } from './rsync-facts.js';
@@ -86,10 +87,12 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
       version: rsync.version,
     });
   }
-  const selinux = (await readMounts()).some((mount) => mount.fsType === 'selinuxfs');
+  const mounts = await readMounts();
+  const selinux = mounts.some((mount) => mount.fsType === 'selinuxfs');
   const directories = await prepareDirectories(config.socketDir, config.privateDir, config.sshGid);
   const locator = new VolumeLocator({ kubeletDir: await realpath(config.kubeletDir) });
-  const verified = new VerifiedLauncher({ launch, verify: verifyProcess }, directories.gates);
+  const cgroups = await ProcessCgroups.find(mounts, await readOwnCgroups());
+  const verified = new VerifiedLauncher({ launch, verify: verifyProcess }, directories.gates, cgroups);
   const transfers: Transfers = new Transfers({
     locator,
     rsync,
@@ -134,7 +137,7 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
   });
   try {
     await control.listen();
-    logger.info('mover listening', { rsync: rsync.version, selinux });
+    logger.info('mover listening', { rsync: rsync.version, selinux, cgroups: cgroups !== undefined });
     deps.onListening?.(directories.controlSocket);
     await untilAborted(signal);
   } finally {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { DrError, type Identity } from '@dr-syncer/api';
 
+import type { ProcessCgroup, ProcessCgroups } from './cgroup.js';
 import { Gate } from './gate.js';
 import { endGroupWithLeader, hasEnded, killGroup } from './group.js';
 import type { Launcher } from './launcher.js';
@@ -28,16 +29,21 @@ const EXIT_NEWS_MS = 200;
 export class VerifiedLauncher {
   readonly #launcher: Launcher;
   readonly #gateDir: string;
+  readonly #cgroups: ProcessCgroups | undefined;
 
-  /** @param gateDir exists, and every user may enter it */
-  constructor(launcher: Launcher, gateDir: string) {
+  /**
+   * @param gateDir exists, and every user may enter it
+   * @param cgroups absent: processes are held together by their process group alone
+   */
+  constructor(launcher: Launcher, gateDir: string, cgroups?: ProcessCgroups) {
     this.#launcher = launcher;
     this.#gateDir = gateDir;
+    this.#cgroups = cgroups;
   }
 
   /**
-   * Resolves when the program runs with its verified identity, as leader of its own session and process group. When
-   * that fails or `signal` is aborted before, the group is ended and nothing has been read from its standard input.
+   * Resolves when the program runs with its verified identity, as leader of its own session and process group, in a
+   * cgroup of its own where there are some. Nothing that it starts outlives it. When that fails or `signal` is aborted before, the group is ended and nothing has been read from its standard input.
    *
    * @throws DrError IdentityRefused, IdentityMismatch, TransferFailed; the signal's reason
    */
@@ -46,12 +52,15 @@ export class VerifiedLauncher {
     const gate = await Gate.make(this.#gateDir, identity.uid, identity.gid);
     const within = AbortSignal.any([signal, AbortSignal.timeout(START_MS)]);
     let child: ChildProcess | undefined;
+    let cgroup: ProcessCgroup | undefined;
     try {
+      cgroup = await this.#cgroups?.make();
       child = this.#fork(spec, gate, signal);
       await spawned(child);
       if (!(await this.#verify(child, identity, gate.comm, within))) {
         throw new DrError('TransferFailed', 'the launcher ended before the program began');
       }
+      await enter(child, cgroup);
       await gate.open(within);
       // Credentials cannot change from here on but by the exec of the program itself, so that is looked at as well. A
       // program that has ended meanwhile says by its exit what happened.
@@ -59,6 +68,7 @@ export class VerifiedLauncher {
       return child;
     } catch (err) {
       if (child) killGroup(child);
+      await cgroup?.remove();
       signal.throwIfAborted();
       if (within.aborted)
         throw new DrError('TransferFailed', 'the program did not start in time', { cause: err });
@@ -105,6 +115,15 @@ export class VerifiedLauncher {
       throw err;
     }
   }
+}
+
+/** While it waits at the gate: whatever it starts later is in there, too. */
+async function enter(child: ChildProcess, cgroup: ProcessCgroup | undefined): Promise<void> {
+  if (cgroup === undefined) return;
+  if (child.pid !== undefined && !hasEnded(child)) await cgroup.add(child.pid);
+  const remove = () => void cgroup.remove();
+  child.once('exit', remove);
+  if (hasEnded(child)) remove();
 }
 
 async function spawned(child: ChildProcess): Promise<void> {
