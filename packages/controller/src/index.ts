@@ -4,3 +4,8 @@ export { type OperatorContext, operatorContext } from './clusters/operator-kubec
 export { parseRemoteCluster, parseReplication, remoteClusters, replications } from './custom-resources.js';
 export * from './engine/index.js';
 export { claimDestination, engineFor } from './replication/standby.js';
+export { moverPolicyOf, readConfig } from './config.js';
+export { readKubeconfigSecret } from './remote-cluster/kubeconfig-secret.js';
+export { routeOf } from './replication/rules.js';
+export { explainIdentities, type VolumeExplanation } from './volumes/explain-identities.js';
+export type { MoverPolicy } from './volumes/identities.js';

@@ -8,11 +8,9 @@ import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
 import type { Engine } from '../engine/index.js';
-import { compileExclusion } from '../resources/exclusion.js';
-import { selectTypes } from '../resources/selection.js';
 import { lossNews, type News, privilegeCondition, privilegeNews } from '../volumes/identity-conditions.js';
 import type { MoverPolicy } from '../volumes/identities.js';
-import type { Claim } from '../volumes/mounts.js';
+import { selectedClaims } from '../volumes/selected-claims.js';
 import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
 import { outcomeOf, type SyncOutcome } from './outcome.js';
 import { type ReplicationProgress, showObjects } from './progress.js';
@@ -88,8 +86,10 @@ async function syncVolumes(
   ends: { source: VolumeEnd; destination: VolumeEnd },
   signal: AbortSignal,
 ): Promise<void> {
-  const { replication, progress, changed } = options;
-  const claims = replication.spec.pvcConfig.includeData ? await selectedClaims(options, signal) : [];
+  const { source, route, replication, progress, changed } = options;
+  const claims = replication.spec.pvcConfig.includeData
+    ? await selectedClaims(source, route.sourceNamespace, replication.spec, signal)
+    : [];
   progress.beginVolumes(claims);
   changed();
   await Promise.all(
@@ -128,19 +128,6 @@ async function sourceNamespaceOf(
     if (!isNotFound(err)) throw err;
     throw new DrError('SourceNamespaceNotFound', `namespace ${route.sourceNamespace} does not exist`);
   }
-}
-
-/** Claims among what is selected, by name. */
-async function selectedClaims(options: SyncRunOptions, signal: AbortSignal): Promise<string[]> {
-  const { source, route, replication } = options;
-  const { types } = await selectTypes(source.discovery, replication.spec, signal);
-  const type = types.find((one) => one.kind === 'PersistentVolumeClaim' && one.group === '');
-  if (type === undefined) return [];
-  const claims = await source.client.list<Claim>(type, { namespace: route.sourceNamespace, signal });
-  const excluded = compileExclusion(replication.spec, new Set());
-  return claims.items
-    .filter((claim) => excluded({ ...claim, apiVersion: 'v1', kind: type.kind }, type) === undefined)
-    .map((claim) => claim.metadata.name);
 }
 
 async function syncOne(

@@ -1,0 +1,27 @@
+import type { ReplicationSpec } from '@dr-syncer/api';
+import type { Discovery, KubeClient } from '@dr-syncer/kube';
+
+import { compileExclusion } from '../resources/exclusion.js';
+import { selectTypes } from '../resources/selection.js';
+import type { Claim } from './mounts.js';
+
+/**
+ * Names of the claims that a Replication selects in its source namespace.
+ *
+ * @throws KubeError
+ */
+export async function selectedClaims(
+  source: { readonly client: Pick<KubeClient, 'list'>; readonly discovery: Discovery },
+  namespace: string,
+  spec: ReplicationSpec,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { types } = await selectTypes(source.discovery, spec, signal);
+  const type = types.find((one) => one.kind === 'PersistentVolumeClaim' && one.group === '');
+  if (type === undefined) return [];
+  const claims = await source.client.list<Claim>(type, { namespace, signal });
+  const excluded = compileExclusion(spec, new Set());
+  return claims.items
+    .filter((claim) => excluded({ ...claim, apiVersion: 'v1', kind: type.kind }, type) === undefined)
+    .map((claim) => claim.metadata.name);
+}
