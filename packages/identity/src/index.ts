@@ -38,5 +38,5 @@ export type { WorkloadIds } from './workload.js';
 export { mapPairs, namespaceIdMap } from './id-map.js';
 export { placeholderIds } from './placeholder-ids.js';
 export type { PlaceholderIds } from './placeholder-ids.js';
-export { losses, receiverOptions, rootModesAgree, senderOptions } from './rsync-options.js';
+export { idMapLosses, losses, receiverOptions, rootModesAgree, senderOptions } from './rsync-options.js';
 export type { Loss, ReceivingIdentity, RsyncIdentityOptions, TransferFacts } from './rsync-options.js';

@@ -21,6 +21,8 @@ export interface TransferFacts {
 export const losses = {
   owners: 'owners and groups: files belong to the user of the receiver',
   acls: 'access control lists',
+  aclIds:
+    'access control lists as they are meant: their entries keep the ids of the source, also those that are others here',
   devices: 'device nodes',
   fileCapabilities: 'file capabilities',
   foreignXattrs: 'extended attributes outside of "user" (SELinux labels are those of the destination)',
@@ -157,6 +159,11 @@ export function rootModesAgree(
 ): boolean {
   const arriving = givesFsGroup(receiving) ? sourceMode | FS_GROUP_DIRECTORY_BITS : sourceMode;
   return arriving === destinationMode;
+}
+
+/** What is left behind because ids are others at the destination: with --numeric-ids rsync maps owners, not entries. */
+export function idMapLosses({ users, groups }: IdMap): Loss[] {
+  return users.length + groups.length > 0 ? ['aclIds'] : [];
 }
 
 /** Whether kubelet would change what is new in the volume; with OnRootMismatch it would not look. */

@@ -74,7 +74,7 @@ function explained(name: string, decision: IdentityDecision): VolumeExplanation 
   // The modes of the root directories are not known before the volumes are mounted.
   const losses =
     source.ok && destination.ok
-      ? lossesOf({ destination: destination.identity }, { rootModesAgree: false })
+      ? lossesOf({ ...decision, destination: destination.identity }, { rootModesAgree: false })
       : [];
   return { name, identity: identityStatus(decision), refusals, losses: lossesStatus(losses) };
 }

@@ -1,5 +1,5 @@
 import type { EndIdentity, Identity, VolumeIdentity, VolumeStatus } from '@dr-syncer/api';
-import { type Loss, losses as lossTexts, mapPairs, senderOptions } from '@dr-syncer/identity';
+import { idMapLosses, type Loss, losses as lossTexts, mapPairs, senderOptions } from '@dr-syncer/identity';
 
 import type { IdentityDecision, Origins, TransferIdentities } from './identities.js';
 
@@ -33,11 +33,11 @@ function endStatus(identity: Identity, origins: Origins): EndIdentity {
 
 /** What this receiver cannot keep of the files, without an error. */
 export function lossesOf(
-  { destination }: Pick<TransferIdentities, 'destination'>,
+  { destination, idMap }: Pick<TransferIdentities, 'destination' | 'idMap'>,
   facts: { readonly rootModesAgree: boolean },
 ): Loss[] {
   // Whether something is deleted changes nothing of what is lost.
-  return [...senderOptions(destination, { delete: true, ...facts }).losses];
+  return [...senderOptions(destination, { delete: true, ...facts }).losses, ...idMapLosses(idMap)];
 }
 
 export function lossesStatus(found: readonly Loss[]): NonNullable<VolumeStatus['losses']> {
