@@ -1,4 +1,6 @@
+import { generateCapabilities, validateCapabilities } from './capabilities.js';
 import type { FieldError } from './field-error.js';
+import { generatePrivileges, validateEscalation, validatePrivileged } from './privileges.js';
 import type { Provider } from './provider.js';
 import type { ContainerSecurityContext, PodSecurityContext } from './types.js';
 
@@ -33,9 +35,13 @@ export function validatePod(provider: Provider, path: string, pod: PodSecurityCo
 
 export function validateContainer(provider: Provider, path: string, security: PodSecurity): FieldError[] {
   const effective = effectiveContext(security);
+  const { constraints } = provider;
   return [
     ...provider.user.validate(path, effective),
     ...provider.seLinux.validate(path, effective.seLinuxOptions),
+    ...validatePrivileged(constraints, path, effective),
+    ...validateCapabilities(constraints, path, effective.capabilities),
+    ...validateEscalation(constraints, path, effective),
   ];
 }
 
@@ -76,6 +82,9 @@ function assignContainer(
   if (unset(effective.runAsUser)) set.runAsUser = provider.user.generate();
   const uid = effective.runAsUser ?? set.runAsUser;
   if (unset(effective.runAsNonRoot) && impliesNonRoot(provider, uid)) set.runAsNonRoot = true;
+  const capabilities = generateCapabilities(provider.constraints, effective.capabilities);
+  if (capabilities !== undefined) set.capabilities = capabilities;
+  Object.assign(set, generatePrivileges(provider.constraints, { ...effective, ...set }));
   const changed = Object.values(set).some((value) => !unset(value));
   return changed ? { ...given, ...set } : given;
 }

@@ -11,6 +11,9 @@ export function requiredValue(path: string, detail = ''): FieldError {
   return { path, type: 'Required', value: '', detail };
 }
 
+/** How Kubernetes shows a value that is not there. */
+export const NOTHING = 'null';
+
 export function invalidValue(path: string, value: string | number | boolean, detail: string): FieldError {
   return {
     path,

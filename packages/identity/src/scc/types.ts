@@ -24,7 +24,17 @@ export const podSecurityContextSchema = z.looseObject({
 });
 export type PodSecurityContext = z.infer<typeof podSecurityContextSchema>;
 
+const capabilitiesSchema = z.object({
+  add: z.array(z.string()).nullish(),
+  drop: z.array(z.string()).nullish(),
+});
+export type Capabilities = z.infer<typeof capabilitiesSchema>;
+
 export const containerSecurityContextSchema = z.looseObject({
+  privileged: z.boolean().nullish(),
+  readOnlyRootFilesystem: z.boolean().nullish(),
+  allowPrivilegeEscalation: z.boolean().nullish(),
+  capabilities: capabilitiesSchema.nullish(),
   runAsUser: id.nullish(),
   runAsGroup: id.nullish(),
   runAsNonRoot: z.boolean().nullish(),
@@ -56,5 +66,12 @@ export const constraintsSchema = z.object({
   seLinuxContext: seLinuxContextSchema,
   fsGroup: groupSchema,
   supplementalGroups: groupSchema,
+  allowPrivilegedContainer: z.boolean().nullish(),
+  readOnlyRootFilesystem: z.boolean().nullish(),
+  allowPrivilegeEscalation: z.boolean().nullish(),
+  defaultAllowPrivilegeEscalation: z.boolean().nullish(),
+  defaultAddCapabilities: z.array(z.string()).nullish(),
+  requiredDropCapabilities: z.array(z.string()).nullish(),
+  allowedCapabilities: z.array(z.string()).nullish(),
 });
 export type Constraints = z.infer<typeof constraintsSchema>;
