@@ -48,6 +48,17 @@ describe('Given two clusters with a namespace in one of them', () => {
     expect(metadata.annotations ?? {}).not.toHaveProperty(['dr-syncer.io/sync-now']);
   });
 
+  test('Then the destination itself says how old it is', async () => {
+    const { data } = await remote.json<{ data: Record<string, string> }>([
+      ...['get', 'configmap', 'dr-syncer-last-sync', '-n', SHOP, '-o', 'json'],
+    ]);
+
+    const record = JSON.parse(data[`${SYSTEM_NAMESPACE}.${REPLICATION}`] ?? '') as Record<string, unknown>;
+    expect(record).toMatchObject({ result: 'Completed', objects: { failed: 0 } });
+    expect(record['volumes']).toMatchObject([{ phase: 'Succeeded' }]);
+    expect(Date.parse(String(record['successAt']))).toBeGreaterThan(Date.now() - 600_000);
+  });
+
   test('Then the workloads at the destination are at rest and say what they had', async () => {
     const statefulSet = await remote.json<{ spec: { replicas: number }; metadata: { annotations: object } }>([
       ...['get', 'statefulset', 'db', '-n', SHOP, '-o', 'json'],

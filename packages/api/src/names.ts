@@ -53,6 +53,10 @@ export const annotation = {
   standby: `${API_GROUP}/standby`,
   /** On the destination Namespace: anything but "false" says that the application runs here; nothing is written then. */
   active: `${API_GROUP}/active`,
+  /** On workloads: a whole number; a failover starts smaller ones before greater ones. */
+  startOrder: `${API_GROUP}/start-order`,
+  /** On pods of agents: which state of the fence kubelet has been told of. */
+  fenceRevision: `${API_GROUP}/fence-revision`,
 } as const;
 
 /** On Replications with `deletionPolicy: Prune`, until their standby is removed. */

@@ -9,3 +9,4 @@ export { readKubeconfigSecret } from './remote-cluster/kubeconfig-secret.js';
 export { routeOf } from './replication/rules.js';
 export { explainIdentities, type VolumeExplanation } from './volumes/explain-identities.js';
 export type { MoverPolicy } from './volumes/identities.js';
+export { LAST_SYNC_CONFIG_MAP, type LastSync, lastSyncSchema } from './replication/last-sync.js';

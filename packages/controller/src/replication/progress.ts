@@ -2,6 +2,8 @@ import type { Replication, ReplicationStatus, VolumeStatus } from '@dr-syncer/ap
 import { type NewCondition, setCondition } from '@dr-syncer/kube';
 
 import type { Engine } from '../engine/index.js';
+import type { LastSync } from './last-sync.js';
+import type { SyncOutcome } from './outcome.js';
 
 const MAX_VOLUMES = 100;
 
@@ -69,4 +71,27 @@ export class ReplicationProgress {
 /** Where the objects stand. */
 export function showObjects({ tally, pruning }: Engine, progress: ReplicationProgress): void {
   progress.set({ syncStats: tally.stats(), resourceStatus: tally.byKind(), prune: pruning });
+}
+
+/** What a failover wants to know of this sync. Volumes that don't fit are left out, those that have failed come first. */
+export function lastSyncOf(
+  { metadata }: Replication,
+  progress: ReplicationProgress,
+  { ok, message }: SyncOutcome,
+  endedAt: Date,
+): LastSync {
+  const { lastSuccessTime, syncStats, volumes = [] } = progress.snapshot();
+  const { applied = 0, unchanged = 0, failed = 0 } = syncStats ?? {};
+  return {
+    replication: `${metadata.namespace}/${metadata.name}`,
+    result: ok ? 'Completed' : 'Failed',
+    message: message.slice(0, 1000),
+    endedAt: endedAt.toISOString(),
+    ...(lastSuccessTime !== undefined && { successAt: lastSuccessTime }),
+    objects: { synced: applied + unchanged, failed },
+    volumes: volumes.map(({ name, phase, lastSuccessTime: successAt }) => ({
+      ...{ claim: name, phase },
+      ...(successAt !== undefined && { successAt }),
+    })),
+  };
 }

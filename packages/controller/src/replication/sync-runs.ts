@@ -13,9 +13,10 @@ import type { EngineHub } from '../engine/index.js';
 import type { SyncMetrics } from '../metrics.js';
 import type { MoverPolicy } from '../volumes/identities.js';
 import { type RunPlan, regularTime } from './due.js';
+import { writeLastSync } from './last-sync.js';
 import type { LiveStandbys } from './live-standbys.js';
 import type { SyncOutcome } from './outcome.js';
-import { ReplicationProgress, showObjects } from './progress.js';
+import { lastSyncOf, ReplicationProgress, showObjects } from './progress.js';
 import { clearRequest } from './request.js';
 import type { Route } from './rules.js';
 import { engineFor } from './standby.js';
@@ -181,6 +182,7 @@ export class SyncRuns {
     this.#remember(key, outcome);
     this.#finish(progress, start, outcome, startedAt, seconds);
     await writer.flush();
+    await this.#leaveRecord(start, progress, outcome, signal, logger);
     if (plan.cause === 'Request') await clearRequest(source, object, plan.id);
     const { ok, reason, message } = outcome;
     if (plan.volumes) metrics.syncEnded(key, ok, seconds);
@@ -226,6 +228,23 @@ export class SyncRuns {
       reason: 'Ended',
       message: `${run.cause} ${run.id}.`,
     });
+  }
+
+  /** At the destination, for the day when the status can't be read. It is not worth failing a sync for. */
+  async #leaveRecord(
+    { replication, route, remote }: SyncStart,
+    progress: ReplicationProgress,
+    outcome: SyncOutcome,
+    signal: AbortSignal,
+    logger: Logger,
+  ): Promise<void> {
+    if (outcome.reason === 'StandbyActive' || outcome.reason === 'DestinationOwned') return;
+    const record = lastSyncOf(replication, progress, outcome, new Date());
+    try {
+      await writeLastSync(remote.cluster.client, route.destinationNamespace, record, signal);
+    } catch (err) {
+      logger.warn('the record of this sync could not be left at the destination', { err });
+    }
   }
 
   #remember(key: string, { ok, retry }: SyncOutcome): void {

@@ -1,6 +1,7 @@
 import { API_GROUP } from '@dr-syncer/api';
 import { controllerOf, type KubeObject, splitApiVersion } from '@dr-syncer/kube';
 
+import { LAST_SYNC_CONFIG_MAP } from '../replication/last-sync.js';
 import { kindName, typeName } from './type-names.js';
 
 /**
@@ -49,6 +50,8 @@ type ObjectRule = (object: KubeObject, options: DenyOptions) => string | undefin
 const EVERYWHERE = 'made in every namespace by its cluster';
 /** Published by Kubernetes, by the service CA of OpenShift and by Istio. */
 const publishedConfigMaps = new Set(['kube-root-ca.crt', 'openshift-service-ca.crt', 'istio-ca-root-cert']);
+/** What DR-Syncer leaves in a standby, which may be a source itself after a failover. */
+const ownConfigMaps = new Set([LAST_SYNC_CONFIG_MAP]);
 /** Kubernetes makes the first, OpenShift the others too. */
 const publishedAccounts = new Set(['default', 'builder', 'deployer']);
 const publishedRoleBindings = new Set(['system:image-pullers', 'system:image-builders', 'system:deployers']);
@@ -60,7 +63,10 @@ const accountAnnotations = [
 ];
 
 const objectRules: Readonly<Record<string, ObjectRule>> = {
-  ConfigMap: (o) => (publishedConfigMaps.has(o.metadata.name) ? EVERYWHERE : undefined),
+  ConfigMap: (o) => {
+    if (ownConfigMaps.has(o.metadata.name)) return 'record of the syncs into this namespace';
+    return publishedConfigMaps.has(o.metadata.name) ? EVERYWHERE : undefined;
+  },
   ServiceAccount: (o) => (publishedAccounts.has(o.metadata.name) ? EVERYWHERE : undefined),
   'RoleBinding.rbac.authorization.k8s.io': (o) =>
     publishedRoleBindings.has(o.metadata.name) ? EVERYWHERE : undefined,
