@@ -8,9 +8,11 @@ export * from './forced-command.js';
 export * from './from-patterns.js';
 export * from './json-setting.js';
 export * from './key-agent.js';
+export * from './key-notices.js';
 export * from './keys.js';
 export * from './openssh-client.js';
 export {
+  fingerprintOfBlob,
   MIN_RSA_BITS,
   parsePublicBlob,
   parsePublicLine,

@@ -13,6 +13,8 @@ export const authFailureTable = {
   Sha1Signature: 'The client signs with RSA and SHA-1 (`ssh-rsa`).',
   UnknownKey: 'No line and no grant has the key.',
   Expired: 'The line has expired, or the key is of a grant that is closed or over.',
+  Revoked: 'The key was revoked.',
+  Retired: 'The key was replaced by a rotation, which is still being finished.',
   AddressNotAllowed: 'The `from=` of the line does not have the address.',
   SignatureInvalid: 'The client does not hold the private key.',
 } as const satisfies Record<string, string>;

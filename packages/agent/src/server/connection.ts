@@ -328,7 +328,7 @@ export class SshConnection {
     this.#endStartup();
     const { accepted } = this;
     if (accepted !== undefined) this.#deps.admission.endConnection(accepted.key.fingerprint);
-    else if (this.#login.lastFailure !== undefined) {
+    else if (this.#login.lastFailure !== undefined && this.#login.lastFailure !== 'Retired') {
       this.#deps.metrics.unauthorizedAttempts.inc({ reason: this.#login.lastFailure });
     }
     this.#audit.record('disconnect', {

@@ -30,6 +30,7 @@ export class SshServer {
   readonly #connections = new Map<string, SshConnection>();
   readonly #tcp: TcpServer;
   #ssh: Ssh2Server;
+  #hostKeys: readonly HostKey[];
   #sweep: NodeJS.Timeout | undefined;
   /** Connections so far: numbers them in the audit log. */
   #accepted = 0;
@@ -43,6 +44,7 @@ export class SshServer {
       refused: () => metrics.limitHit('windowBytesTotal'),
     });
     this.#deps = { ...options, admission: this.#admission, budget };
+    this.#hostKeys = options.hostKeys;
     this.#ssh = this.#makeSsh(options.hostKeys);
     this.#tcp = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
   }
@@ -64,6 +66,7 @@ export class SshServer {
 
   /** For connections from now on; those that are there keep what they agreed on. */
   setHostKeys(hostKeys: readonly HostKey[]): void {
+    this.#hostKeys = hostKeys;
     this.#ssh = this.#makeSsh(hostKeys);
   }
 
@@ -80,6 +83,11 @@ export class SshServer {
         again.key.options.commandText === accepted.key.options.commandText;
       if (!same) connection.close('KeyRemoved');
     }
+  }
+
+  /** Those that new connections are shown. */
+  get hostKeyFingerprints(): readonly string[] {
+    return this.#hostKeys.map(({ fingerprint }) => fingerprint);
   }
 
   get startups(): number {

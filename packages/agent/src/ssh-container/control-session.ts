@@ -4,13 +4,19 @@ import { type Handlers, Peer, PROTOCOL_VERSION, type TransferState } from '@dr-s
 import type { AuditLog } from '../audit/audit-log.js';
 import { identityFields } from '../audit/identity-fields.js';
 import type { ControlService } from '../server/connection.js';
+import type { KeyRing } from '../server/key-ring.js';
 import type { Grants } from './grants.js';
 import type { MoverLink } from './mover-link.js';
+import type { Revocation } from './revocation.js';
 
 export interface ControlDeps {
   readonly audit: AuditLog;
   readonly mover: MoverLink;
   readonly grants: Grants;
+  readonly keys: Pick<KeyRing, 'opensControl'>;
+  readonly revocation: Revocation;
+  /** Fingerprints of the keys that the server shows. */
+  readonly hostKeys: () => readonly string[];
   /** Of this process. */
   readonly metrics: () => Promise<MetricFamily[]>;
   readonly nodeName: string;
@@ -52,8 +58,9 @@ class LatestState {
  * What the controller may ask for. Grants are this container's own; everything that touches volumes is the mover's and
  * is passed on to it. The mover's other methods (`receivers.*`) are not reachable from here.
  */
-function handlersFor(deps: ControlDeps, peer: Peer): Handlers {
-  const { mover, grants } = deps;
+/** @param by fingerprint of the key that the session has logged in with */
+function handlersFor(deps: ControlDeps, peer: Peer, by: string): Handlers {
+  const { mover, grants, keys, revocation } = deps;
   return {
     hello: async (_params, { signal }) => ({
       ...(await mover.request('hello', {}, { signal })),
@@ -74,12 +81,18 @@ function handlersFor(deps: ControlDeps, peer: Peer): Handlers {
       ]);
       return { families: [...own, ...ofMover] };
     },
+    'keys.check': ({ fingerprints }) => ({
+      accepted: fingerprints.filter((fingerprint) => keys.opensControl(fingerprint)),
+      hostKeys: [...deps.hostKeys()],
+    }),
+    'keys.revoke': () => revocation.revoke(by),
     'volumes.locate': (params, { signal }) => mover.request('volumes.locate', params, { signal }),
-    'grants.open': (grant, { signal }) => grants.open(grant, signal),
+    'grants.open': (grant, { signal }) => grants.open(grant, by, signal),
     'grants.close': async ({ id }) => ({ closed: await grants.close(id) }),
     'grants.list': () => grants.list(),
     'transfers.prepare': async (params, { signal }) => {
       const answer = await mover.request('transfers.prepare', params, { signal });
+      revocation.began(params.id, by);
       deps.audit.record('transfer', {
         outcome: 'prepared',
         transfer: params.id,
@@ -110,9 +123,9 @@ function handlersFor(deps: ControlDeps, peer: Peer): Handlers {
 
 /** Serves the control protocol to whoever holds a key with that forced command. */
 export function controlService(deps: ControlDeps): ControlService {
-  return async (channel, { signal }) => {
+  return async (channel, { signal, fingerprint }) => {
     const peer = new Peer(channel);
-    peer.handle(handlersFor(deps, peer));
+    peer.handle(handlersFor(deps, peer, fingerprint));
     const close = () => peer.close();
     signal.addEventListener('abort', close, { once: true });
     try {

@@ -31,6 +31,8 @@ export interface GrantsDeps {
 }
 
 interface OpenGrant {
+  /** Fingerprint of the key that asked for it last. */
+  by: string;
   readonly grant: Grant;
   readonly line: string;
   readonly key: AuthorizedKey;
@@ -38,7 +40,7 @@ interface OpenGrant {
   readonly timer: NodeJS.Timeout;
 }
 
-type CloseReason = 'Closed' | 'Expired' | 'Replaced' | 'MoverLost' | 'Fenced' | 'Shutdown';
+type CloseReason = 'Closed' | 'Expired' | 'Replaced' | 'MoverLost' | 'Fenced' | 'KeyRevoked' | 'Shutdown';
 
 /** A transfer that has not begun in a week never will; also within what a timer can hold. */
 const MAX_LIFETIME_MS = 7 * 86_400_000;
@@ -73,13 +75,16 @@ export class Grants {
    * Has the mover fix directory and identity, then lets the key in. The same grant again is answered as before, so an
    * answer that was lost can be asked for again; another one with the same id takes its place.
    *
+   * @param by fingerprint of the key that asks
    * @throws DrError VolumeFenced, BadRequest, or what the mover says
    */
-  async open(grant: Grant, signal: AbortSignal): Promise<Result<'grants.open'>> {
+  async open(grant: Grant, by: string, signal: AbortSignal): Promise<Result<'grants.open'>> {
     this.#checkFence(grant);
     const present = this.#open.get(grant.id);
-    if (present !== undefined && isDeepStrictEqual(present.grant, grant))
+    if (present !== undefined && isDeepStrictEqual(present.grant, grant)) {
+      present.by = by;
       return { path: present.path, user: SSH_USER };
+    }
     if (this.#opening.has(grant.id)) throw new DrError('Busy', 'this grant is being opened');
     const left = this.#checkLifetime(grant);
     if (present === undefined && this.#open.size + this.#opening.size >= this.#deps.max) {
@@ -89,7 +94,7 @@ export class Grants {
     this.#opening.add(grant.id);
     try {
       if (present !== undefined) await this.close(grant.id, 'Replaced');
-      return await this.#install(grant, left, signal);
+      return await this.#install(grant, by, left, signal);
     } finally {
       this.#opening.delete(grant.id);
     }
@@ -118,11 +123,23 @@ export class Grants {
     await Promise.all(fenced.map(({ grant }) => this.close(grant.id, 'Fenced')));
   }
 
+  /** Ends what a key opened that has been revoked. @returns how many there were */
+  async closeOpenedBy(fingerprint: string): Promise<number> {
+    const ids = [...this.#open].filter(([, { by }]) => by === fingerprint).map(([id]) => id);
+    await Promise.all(ids.map((id) => this.close(id, 'KeyRevoked')));
+    return ids.length;
+  }
+
   closeAll(reason: CloseReason): void {
     for (const id of [...this.#open.keys()]) this.#remove(id, reason);
   }
 
-  async #install(grant: Grant, lifetimeMs: number, signal: AbortSignal): Promise<Result<'grants.open'>> {
+  async #install(
+    grant: Grant,
+    by: string,
+    lifetimeMs: number,
+    signal: AbortSignal,
+  ): Promise<Result<'grants.open'>> {
     const { path } = await this.#deps.mover.request('receivers.open', receiverOf(grant), { signal });
     try {
       // Fenced while the mover was asked.
@@ -131,7 +148,7 @@ export class Grants {
       this.#deps.keys.addGrant({ id: grant.id, allowDevices: grant.preserve.devices }, key);
       const timer = setTimeout(() => void this.close(grant.id, 'Expired'), lifetimeMs);
       timer.unref();
-      this.#open.set(grant.id, { grant, line, key, path, timer });
+      this.#open.set(grant.id, { by, grant, line, key, path, timer });
       this.#deps.metrics.grants.set(this.#open.size);
       this.#record('opened', grant, key, { path });
       return { path, user: SSH_USER };

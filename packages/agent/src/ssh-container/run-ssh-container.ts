@@ -13,6 +13,7 @@ import { Fence } from './fence.js';
 import { Grants } from './grants.js';
 import { MoverLink } from './mover-link.js';
 import { MoverReceivers } from './mover-receivers.js';
+import { Revocation } from './revocation.js';
 
 export interface SshContainerConfig extends SshServerSettings {
   /** Unix socket of the mover container, in the directory that both share. */
@@ -51,6 +52,7 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
   const audit = auditLogTo(deps.auditSink);
   const mover = new MoverLink({ socketPath: config.moverSocket, logger });
   let endSessions: () => void = () => undefined;
+  let hostKeys: () => readonly string[] = () => [];
   const fence = new Fence({
     ...{ file: config.fenceFile, metrics, logger },
     onChange: () => {
@@ -69,10 +71,17 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
     now,
     onRemoved: () => endSessions(),
   });
+  const revocation = new Revocation({
+    ...{ keys, grants, mover, audit, logger },
+    endSessions: () => endSessions(),
+  });
   const control = controlService({
     audit,
     mover,
     grants,
+    keys,
+    revocation,
+    hostKeys: () => hostKeys(),
     metrics: () => metricFamilies(registry, 'dr_syncer_ssh_'),
     nodeName: config.nodeName,
     version: config.version,
@@ -91,6 +100,7 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
         logger,
         onListening: (address, server) => {
           endSessions = () => server.revalidate();
+          hostKeys = () => server.hostKeyFingerprints;
           onListening?.(address, () => mover.connected);
         },
       },

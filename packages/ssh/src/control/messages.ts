@@ -10,6 +10,7 @@ export const PROTOCOL_VERSION = 1;
 
 const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
 const time = z.iso.datetime();
+const fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/);
 /** Names that become path components: DNS labels and UIDs only, so never a slash or dot-dot. */
 const podUid = z.string().regex(/^[0-9a-f][0-9a-f-]{0,63}$/);
 const pvName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
@@ -239,6 +240,23 @@ export const methods = {
       privilegedMovers: z.boolean(),
       selinux: z.boolean(),
     }),
+  },
+  /**
+   * Which of these keys (`SHA256:...`) the agent's authorized_keys file lets in to the control protocol, as that file
+   * was read last, and the host keys that it presents.
+   */
+  'keys.check': {
+    params: z.strictObject({ fingerprints: z.array(fingerprint).max(16) }),
+    result: z.object({ accepted: z.array(fingerprint).max(16), hostKeys: z.array(fingerprint).max(8) }),
+  },
+  /**
+   * The key that this very session has logged in with is refused from now on, ahead of the file: its sessions, the
+   * grants that it opened and the transfers that it began end, this session too. No other key can be named: whoever has stolen one cannot
+   * shut out those that replace it.
+   */
+  'keys.revoke': {
+    params: z.strictObject({}),
+    result: z.object({}),
   },
   /** Of the process that is asked; the `ssh` container adds its mover's. */
   metrics: {
