@@ -7,6 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { type ApiServer, startApiServer } from '../cluster/index.js';
 
+const transform = (rule: object) => ({ destinationCluster: 's', transforms: [{ name: 'x', ...rule }] });
+const hosts = (entry: object) => ({ destinationCluster: 's', ingressConfig: { hostMappings: [entry] } });
+
 const manifests = join(import.meta.dirname, '../../manifests');
 
 describe('Given an API server with the CRDs', () => {
@@ -70,6 +73,26 @@ describe('Given an API server with the CRDs', () => {
       'Replication',
       { destinationCluster: 's', pvcConfig: { storageClassMapping: { '*': 'x' }, excludePaths: ['/tmp'] } },
     ],
+    [
+      'Replication',
+      {
+        destinationCluster: 's',
+        ingressConfig: {
+          hostMappings: [
+            { suffix: 'a.com', replacement: 'b.com' },
+            { pattern: '(.+)\\.a', replacement: '$1.b' },
+          ],
+          classMapping: { nginx: 'haproxy' },
+        },
+        imageConfig: { registryMapping: { 'docker.io': 'mirror/hub', '*': 'mirror' } },
+        namespaceMapping: { db: 'db-dr' },
+        transforms: [
+          { name: 'a', selector: { kinds: ['deploy'], names: 'web-.*' }, mergePatch: { spec: { x: null } } },
+          { name: 'b', jsonPatch: [{ op: 'add', path: '/spec/a', value: null }] },
+          { name: 'c', values: [{ path: '/spec/x', expression: 'object.spec.y + 1' }] },
+        ],
+      },
+    ],
   ])('%s %j is accepted', async (kind, spec) => {
     expect(await apply(kind, spec)).toMatch(/created|configured/);
   });
@@ -107,6 +130,29 @@ describe('Given an API server with the CRDs', () => {
       { destinationCluster: 's', excludeResources: [{ name: 'x' }] },
       'spec.excludeResources[0].kind',
     ],
+    ['Replication', transform({}), 'give one of jsonPatch, mergePatch and values'],
+    ['Replication', transform({ mergePatch: {}, values: [] }), 'spec.transforms[0].values'],
+    [
+      'Replication',
+      transform({ mergePatch: {}, values: [{ path: '/a', expression: '1' }] }),
+      'give one of jsonPatch, mergePatch and values',
+    ],
+    ['Replication', transform({ mergePatch: {}, selector: { names: '(' } }), 'regular expression (RE2)'],
+    ['Replication', transform({ mergePatch: {}, selector: { names: '(?=a)' } }), 'regular expression (RE2)'],
+    ['Replication', transform({ jsonPatch: [{ op: 'move', path: '/a' }] }), 'from is for move and copy'],
+    [
+      'Replication',
+      transform({ jsonPatch: [{ op: 'set', path: '/a' }] }),
+      'spec.transforms[0].jsonPatch[0].op',
+    ],
+    ['Replication', transform({ jsonPatch: [{ op: 'remove', path: 'a' }] }), 'jsonPatch[0].path'],
+    [
+      'Replication',
+      { destinationCluster: 's', transforms: [1, 2].map(() => ({ name: 'same', mergePatch: {} })) },
+      'Duplicate value',
+    ],
+    ['Replication', hosts({ replacement: 'x' }), 'give either suffix or pattern'],
+    ['Replication', hosts({ pattern: '[', replacement: 'x' }), 'regular expression (RE2)'],
   ])('%s %j is refused, naming %s', async (kind, spec, field) => {
     await expect(apply(kind, spec, 'bad')).rejects.toThrow(field);
   });

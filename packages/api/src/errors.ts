@@ -86,6 +86,11 @@ const table = {
     remedy:
       'Correct the rule that the message names, or narrow its selector so that it leaves this object out.',
   },
+  CannotPark: {
+    kind: 'terminal',
+    remedy:
+      'Label the object in the source dr-syncer.io/scale-override with the number of replicas that may run at the destination, bring it to rest by a rule in spec.transforms, or exclude it.',
+  },
   ObjectRejected: { kind: 'terminal', remedy: 'The remote API server refused the object; see the message.' },
   ObjectTooLarge: {
     kind: 'terminal',

@@ -39,6 +39,10 @@ export const annotation = {
   originalReplicas: `${API_GROUP}/original-replicas`,
   /** At the destination: whether the source's CronJob or Job was suspended. */
   originalSuspend: `${API_GROUP}/original-suspend`,
+  /** At the destination: `spec.minReplicas` of the source's HorizontalPodAutoscaler, where it was 0. */
+  originalMinReplicas: `${API_GROUP}/original-min-replicas`,
+  /** At the destination: what the source had in KEDA's annotation to pause, "" for nothing. */
+  originalPaused: `${API_GROUP}/original-paused`,
   /** At the destination: hash of the desired state that was applied last. */
   desiredHash: `${API_GROUP}/desired-hash`,
   /** On placeholder pods: tells those of one identity from those of another. */

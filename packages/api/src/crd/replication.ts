@@ -1,24 +1,10 @@
 import { z } from 'zod';
 
 import { conditions, dnsLabel, dnsName, metadataSchema, timestamp } from './common.js';
+import { labelSelector } from './label-selector.js';
+import { imageConfig, ingressConfig, namespaceMapping, transforms } from './transforms.js';
 
 const accessMode = z.enum(['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod']);
-
-const labelSelector = z
-  .object({
-    matchLabels: z.record(z.string(), z.string()).optional(),
-    matchExpressions: z
-      .array(
-        z.object({
-          key: z.string().max(317),
-          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-          values: z.array(z.string().max(63)).max(100).optional(),
-        }),
-      )
-      .max(32)
-      .optional(),
-  })
-  .describe('A Kubernetes label selector.');
 
 const sync = z.object({
   mode: z
@@ -99,12 +85,20 @@ const deploymentConfig = z.object({
     .boolean()
     .default(true)
     .describe(
-      'Deployments and StatefulSets have no replicas at the destination; the count is kept in an annotation.',
+      'Nothing runs at the destination: no replicas (also of custom kinds with a scale subresource), CronJobs and Jobs suspended, DaemonSets parked. What was is kept in annotations.',
     ),
+  jobs: z
+    .enum(['Suspend', 'Skip'])
+    .default('Suspend')
+    .describe('Jobs without a CronJob: copied as suspended ones, or left out.'),
 });
 
 const serviceConfig = z.object({
   preserveNodePorts: z.boolean().default(false).describe('Keep the node port numbers of the source.'),
+  preserveClusterIP: z
+    .boolean()
+    .default(false)
+    .describe('Keep the cluster IPs of the source, for clusters with the same range of Services.'),
 });
 
 const preserve = z
@@ -210,6 +204,10 @@ export const replicationSpec = z.object({
     ),
   deploymentConfig: deploymentConfig.default(deploymentConfig.parse({})),
   serviceConfig: serviceConfig.default(serviceConfig.parse({})),
+  ingressConfig: ingressConfig.default(ingressConfig.parse({})),
+  imageConfig: imageConfig.default(imageConfig.parse({})),
+  namespaceMapping: namespaceMapping.optional(),
+  transforms: transforms.optional(),
   pvcConfig: pvcConfig.default(pvcConfig.parse({})),
   moverSecurityContext: z
     .looseObject({})
@@ -366,4 +364,3 @@ export type VolumeStatus = z.infer<typeof volumeStatus>;
 export type VolumeIdentity = z.infer<typeof volumeIdentity>;
 export type EndIdentity = z.infer<typeof endIdentity>;
 export type Replication = z.infer<typeof replicationSchema>;
-export type LabelSelector = z.infer<typeof labelSelector>;

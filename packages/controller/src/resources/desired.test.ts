@@ -15,13 +15,19 @@ function replication(spec: Record<string, unknown> = {}): Replication {
   });
 }
 
+const apiVersions: Readonly<Record<string, string>> = {
+  ...{ Deployment: 'apps/v1', StatefulSet: 'apps/v1', DaemonSet: 'apps/v1', ReplicaSet: 'apps/v1' },
+  ...{ Job: 'batch/v1', CronJob: 'batch/v1', HorizontalPodAutoscaler: 'autoscaling/v2' },
+  ...{ ScaledObject: 'keda.sh/v1alpha1', ScaledJob: 'keda.sh/v1alpha1', Widget: 'example.com/v1' },
+};
+
 function object(
   kind: string,
   rest: Record<string, unknown>,
   metadata: Record<string, unknown> = {},
 ): KubeObject {
   return {
-    apiVersion: 'v1',
+    apiVersion: apiVersions[kind] ?? 'v1',
     kind,
     metadata: {
       ...{ name: 'x', namespace: 'shop', uid: 'u', resourceVersion: '7', generation: 3 },
@@ -147,19 +153,39 @@ describe('Given a workload', () => {
     });
   });
 
-  test('the label scale-override decides the replicas, unless it is no number', () => {
-    expect(workload('Deployment', { replicas: 3 }, { [label.scaleOverride]: '2' })['spec']).toEqual({
-      replicas: 2,
-    });
-    expect(workload('Deployment', { replicas: 3 }, { [label.scaleOverride]: 'true' })['spec']).toEqual({
-      replicas: 0,
-    });
+  test('the label scale-override decides the replicas', () => {
+    const result = workload('Deployment', { replicas: 3 }, { [label.scaleOverride]: '2' });
+    expect(result['spec']).toEqual({ replicas: 2 });
+    expect(result.metadata.annotations).toMatchObject({ [annotation.originalReplicas]: '3' });
   });
+
+  test.each(['true', '', '-1', '1.5', '100000'])(
+    'scale-override "%s" is no number, which is said',
+    (value) => {
+      const source = object(
+        'Deployment',
+        { spec: { replicas: 3 } },
+        { labels: { [label.scaleOverride]: value } },
+      );
+      expect(outcomeOf(source)).toMatchObject({
+        outcome: 'failed',
+        error: { code: 'CannotPark', message: expect.stringContaining('dr-syncer.io/scale-override') },
+      });
+    },
+  );
 
   test('nothing is scaled when scaleToZero is off', () => {
     const source = object('Deployment', { spec: { replicas: 3 } });
 
     expect(desired(source, { deploymentConfig: { scaleToZero: false } })['spec']).toEqual({ replicas: 3 });
+  });
+
+  test('Jobs are left out when that is asked for', () => {
+    const source = object('Job', { spec: {} });
+    expect(outcomeOf(source, { deploymentConfig: { jobs: 'Skip' } })).toMatchObject({
+      outcome: 'skipped',
+      reason: 'spec.deploymentConfig.jobs is Skip',
+    });
   });
 });
 

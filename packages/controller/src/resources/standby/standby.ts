@@ -1,0 +1,34 @@
+import type { KubeObject } from '@dr-syncer/kube';
+
+import type { MergePatch } from '../merge-patch.js';
+import { fullKind, scalePathOf, type ScalePaths } from './kinds.js';
+import { pausingOf, running } from './pausing.js';
+import { parkReplicas, unparkReplicas } from './replicas.js';
+
+/**
+ * What brings an object to rest: no replicas (or as many as the label `scale-override` says), CronJobs and Jobs
+ * suspended, DaemonSets parked, autoscalers and KEDA kept from starting anything. What the source had is kept in
+ * annotations, so that undoing it needs nothing but the destination. Pure.
+ *
+ * @param object as in the source; the status may be there and is read
+ * @param custom scale paths of custom kinds in the cluster of `object`
+ * @returns a merge patch; undefined: there is nothing in this kind that runs
+ * @throws DrError CannotPark
+ */
+export function parkingPatch(object: KubeObject, custom: ScalePaths): MergePatch | undefined {
+  const scale = scalePathOf(object, custom);
+  if (scale !== undefined) return parkReplicas(object, scale);
+  return pausingOf(fullKind(object))?.park(object, running(object));
+}
+
+/**
+ * The inverse of `parkingPatch`: starts what was brought to rest, as it was in the source, and takes the notes off, so
+ * that doing it twice does nothing. Needs the object at the destination and nothing else. Pure.
+ *
+ * @returns a merge patch; undefined: the object is not at rest
+ */
+export function activationPatch(object: KubeObject, custom: ScalePaths): MergePatch | undefined {
+  const scale = scalePathOf(object, custom);
+  if (scale !== undefined) return unparkReplicas(object, scale);
+  return pausingOf(fullKind(object))?.unpark(object);
+}
