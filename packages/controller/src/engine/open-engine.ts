@@ -3,6 +3,7 @@ import { isBeingDeleted, wellKnown } from '@dr-syncer/kube';
 
 import type { Cluster } from '../clusters/cluster.js';
 import { compileDesired } from '../resources/desired.js';
+import { FactsCache } from '../resources/source-facts.js';
 import { requireKnown, selectTypes } from '../resources/selection.js';
 import { StorageClasses } from '../resources/storage-classes.js';
 import { Engine } from './engine.js';
@@ -37,6 +38,7 @@ export function openEngine(setup: EngineSetup): OpenEngine {
   const { hub, source, remote, replication, sourceNamespace, destinationNamespace } = setup;
   const { spec } = replication;
   const classes = new StorageClasses(remote.client);
+  const facts = new FactsCache(source);
   const sourcePorts = hub.acquire(source);
   const remotePorts = hub.acquire(remote);
   const engine = new Engine({
@@ -53,10 +55,18 @@ export function openEngine(setup: EngineSetup): OpenEngine {
       await Promise.all([source, remote].map(({ discovery }) => discovery.refreshIfOlder(maxAgeMs, signal)));
       const selection = await selectTypes(source.discovery, spec, signal);
       requireKnown(selection);
-      return pairTypes(selection.types, source.discovery, remote.discovery, signal);
+      const pairs = await pairTypes(selection.types, source.discovery, remote.discovery, signal);
+      await facts.refresh(
+        pairs.map((pair) => pair.source),
+        signal,
+      );
+      return pairs;
     },
     guard: (signal) => checkStandby(remote.client, destinationNamespace, signal),
-    policy: compileDesired({ replication, sourceNamespace, destinationNamespace }),
+    policy: compileDesired({
+      ...{ replication, sourceNamespace, destinationNamespace },
+      facts: () => facts.current,
+    }),
     rules: { drift: spec.drift, prune: spec.prune.enabled },
     prune: {
       rules: spec.prune,

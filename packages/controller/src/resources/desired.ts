@@ -18,7 +18,7 @@ export interface DesiredContext {
   readonly sourceNamespace: string;
   readonly destinationNamespace: string;
   /** Without them, custom kinds are not scaled and owners outside of namespaces are not known as such. */
-  readonly facts?: SourceFacts;
+  readonly facts?: () => SourceFacts;
 }
 
 /** What is to be at the destination for one object of the source. */
@@ -48,10 +48,10 @@ export type DesiredOf = (source: KubeObject, type: ApiResource) => Desired;
  * @throws DrError TransformInvalid when a rule of the spec can't be used, naming it
  */
 export function compileDesired(context: DesiredContext): DesiredOf {
-  const { replication, sourceNamespace, destinationNamespace, facts = noFacts } = context;
+  const { replication, sourceNamespace, destinationNamespace, facts = () => noFacts } = context;
   const { spec, metadata } = replication;
   const namespaces = { sourceNamespace, destinationNamespace };
-  const excluded = compileExclusion(spec, facts.clusterScopedKinds);
+  const excluded = compileExclusion(spec, () => facts().clusterScopedKinds);
   const applyMappings = compileMappings({ spec, ...namespaces });
   const applyTransforms = compileTransforms(spec.transforms, namespaces);
   const sanitizing: SanitizeOptions = spec.serviceConfig;
@@ -60,7 +60,7 @@ export function compileDesired(context: DesiredContext): DesiredOf {
     own.metadata.namespace = destinationNamespace;
     applyMappings(own);
     const { object, rules } = applyTransforms(own, type);
-    const resting = spec.deploymentConfig.scaleToZero ? parked(object, source, facts) : object;
+    const resting = spec.deploymentConfig.scaleToZero ? parked(object, source, facts()) : object;
     const stamped = stamp(resting, metadata.uid, `${sourceNamespace}/${source.metadata.name}`);
     return { outcome: 'object', ...stamped, rules };
   };

@@ -10,7 +10,7 @@ const configMap = (name: string, labels?: Record<string, string>, metadata = {})
 });
 
 const why = (object: KubeObject, spec: Partial<ExclusionSpec> = {}) =>
-  compileExclusion({ includeHelmReleases: false, ...spec }, new Set())(object, typeOf(object));
+  compileExclusion({ includeHelmReleases: false, ...spec }, () => new Set())(object, typeOf(object));
 
 describe('Given an object', () => {
   test.each<[string, KubeObject, Partial<ExclusionSpec>, RegExp | undefined]>([

@@ -16,15 +16,18 @@ export type Exclusion = (object: KubeObject, type: ApiResource) => string | unde
 interface OfType {
   readonly wholly: boolean;
   readonly names: ReadonlySet<string>;
-  readonly deny: DenyOptions;
+  readonly deny: Omit<DenyOptions, 'clusterScopedKinds'>;
 }
 
 /** Compiles the rules once, so that asking about an object costs no walk over the spec. */
-export function compileExclusion(spec: ExclusionSpec, clusterScopedKinds: ReadonlySet<string>): Exclusion {
+export function compileExclusion(
+  spec: ExclusionSpec,
+  clusterScopedKinds: () => ReadonlySet<string>,
+): Exclusion {
   const compiled = new Map<string, OfType>();
   const rulesOf = (type: ApiResource): OfType => {
     const key = typeName(type.plural, type.group);
-    const known = compiled.get(key) ?? compileType(spec, type, clusterScopedKinds);
+    const known = compiled.get(key) ?? compileType(spec, type);
     compiled.set(key, known);
     return known;
   };
@@ -33,16 +36,12 @@ export function compileExclusion(spec: ExclusionSpec, clusterScopedKinds: Readon
     return (
       unwanted(object, spec) ??
       (wholly || names.has(object.metadata.name) ? 'named in spec.excludeResources' : undefined) ??
-      deniedObject(object, deny)
+      deniedObject(object, { ...deny, clusterScopedKinds: clusterScopedKinds() })
     );
   };
 }
 
-function compileType(
-  spec: ExclusionSpec,
-  type: ApiResource,
-  clusterScopedKinds: ReadonlySet<string>,
-): OfType {
+function compileType(spec: ExclusionSpec, type: ApiResource): OfType {
   const entries = (spec.excludeResources ?? []).filter(({ kind }) => isNamed(type, kind));
   return {
     wholly: entries.some(({ name }) => name === undefined),
@@ -50,7 +49,6 @@ function compileType(
     deny: {
       helmReleases: spec.includeHelmReleases,
       controlled: (spec.includeControlled ?? []).some((name) => isNamed(type, name)),
-      clusterScopedKinds,
     },
   };
 }

@@ -14,6 +14,33 @@ export interface SourceFacts {
 
 export const noFacts: SourceFacts = { clusterScopedKinds: new Set(), scalePaths: new Map() };
 
+const KEEP_MS = 60_000;
+
+/** The facts as of at most a minute ago, and of exactly the types that were asked about last. */
+export class FactsCache {
+  readonly #cluster: Pick<Cluster, 'client' | 'discovery'>;
+  #current: SourceFacts = noFacts;
+  #key = '';
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  constructor(cluster: Pick<Cluster, 'client' | 'discovery'>) {
+    this.#cluster = cluster;
+  }
+
+  get current(): SourceFacts {
+    return this.#current;
+  }
+
+  /** @throws KubeError */
+  async refresh(types: readonly ApiResource[], signal: AbortSignal): Promise<void> {
+    const key = types.map(({ plural, group, version }) => `${plural}.${version}.${group}`).join(' ');
+    if (key === this.#key && performance.now() - this.#readAt < KEEP_MS) return;
+    this.#current = await sourceFacts(this.#cluster, types, signal);
+    this.#key = key;
+    this.#readAt = performance.now();
+  }
+}
+
 /** Groups that CRDs can't define; where their replicas are is known. */
 const withoutCrds = new Set(['', 'apps', 'apps.openshift.io']);
 

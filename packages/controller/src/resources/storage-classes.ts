@@ -1,6 +1,8 @@
 import { DrError } from '@dr-syncer/api';
 import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 
+import { storageClassesOf } from './mapping/storage.js';
+
 const KEEP_MS = 30_000;
 
 /** The storage classes of the remote, read at most every half minute, when a claim asks. */
@@ -15,11 +17,12 @@ export class StorageClasses {
 
   /** Without this the claim would be there and wait for ever. @throws DrError StorageClassNotFound; KubeError */
   async check(object: KubeObject): Promise<void> {
-    if (object.kind !== 'PersistentVolumeClaim') return;
-    const { storageClassName: name = '' } = (object['spec'] ?? {}) as { storageClassName?: string };
-    // "" asks for a volume without a class.
-    if (name === '' || (await this.#current()).has(name)) return;
-    throw new DrError('StorageClassNotFound', `the remote cluster has no storage class ${name}`);
+    const names = storageClassesOf(object);
+    if (names.length === 0) return;
+    const served = await this.#current();
+    const missing = names.find((name) => !served.has(name));
+    if (missing === undefined) return;
+    throw new DrError('StorageClassNotFound', `the remote cluster has no storage class ${missing}`);
   }
 
   #current(): Promise<ReadonlySet<string>> {
