@@ -10,3 +10,7 @@ export { routeOf } from './replication/rules.js';
 export { explainIdentities, type VolumeExplanation } from './volumes/explain-identities.js';
 export type { MoverPolicy } from './volumes/identities.js';
 export { LAST_SYNC_CONFIG_MAP, type LastSync, lastSyncSchema } from './replication/last-sync.js';
+export { compileDesired, type Desired, type DesiredContext, type DesiredOf } from './resources/desired.js';
+export { requireKnown, selectTypes } from './resources/selection.js';
+export { FactsCache, type SourceFacts } from './resources/source-facts.js';
+export { activationPatch, parkingPatch } from './resources/standby/standby.js';
