@@ -19,10 +19,14 @@ interface OfType {
   readonly deny: Omit<DenyOptions, 'clusterScopedKinds'>;
 }
 
-/** Compiles the rules once, so that asking about an object costs no walk over the spec. */
+/**
+ * Compiles the rules once, so that asking about an object costs no walk over the spec.
+ *
+ * @param clusterScopedKinds as `DenyOptions` has them
+ */
 export function compileExclusion(
   spec: ExclusionSpec,
-  clusterScopedKinds: () => ReadonlySet<string>,
+  clusterScopedKinds: () => ReadonlySet<string> = () => new Set(),
 ): Exclusion {
   const compiled = new Map<string, OfType>();
   const rulesOf = (type: ApiResource): OfType => {

@@ -20,7 +20,7 @@ export async function selectedClaims(
   const type = types.find((one) => one.kind === 'PersistentVolumeClaim' && one.group === '');
   if (type === undefined) return [];
   const claims = await source.client.list<Claim>(type, { namespace, signal });
-  const excluded = compileExclusion(spec, new Set());
+  const excluded = compileExclusion(spec);
   return claims.items
     .filter((claim) => excluded({ ...claim, apiVersion: 'v1', kind: type.kind }, type) === undefined)
     .map((claim) => claim.metadata.name);
