@@ -59,8 +59,9 @@ export function ownsAll(desired: Record<string, unknown>, fields: string): boole
 
 function covers(value: unknown, fields: unknown): boolean {
   if (!isFields(fields)) return false;
+  // An empty set is a leaf: the value is owned whole. One with "." alone owns that there is something, and none of it.
+  if (Object.keys(fields).length === 0) return true;
   const inner = Object.keys(fields).filter((key) => key !== '.');
-  if (inner.length === 0) return true;
   if (Array.isArray(value)) return coversList(value, fields, inner);
   if (typeof value !== 'object' || value === null) return true;
   return Object.entries(value).every(([key, child]) => isNothing(child) || covers(child, fields[`f:${key}`]));
