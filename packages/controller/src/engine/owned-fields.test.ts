@@ -59,9 +59,10 @@ const wanted = (image: Record<string, unknown> = { image: 'web:1' }) => ({
 });
 /** As servers do, a parent that has nothing left goes too. */
 const without = (path: readonly string[]): string => {
-  const pruned = (fields: Record<string, unknown>, [key = '', ...rest]: readonly string[]) => {
+  type Fields = Record<string, unknown>;
+  const pruned = (fields: Fields, [key = '', ...rest]: readonly string[]): Fields => {
     const { [key]: child, ...others } = fields;
-    const left = rest.length === 0 ? {} : pruned(child as Record<string, unknown>, rest);
+    const left: Fields = rest.length === 0 ? {} : pruned(child as Fields, rest);
     return Object.keys(left).length === 0 ? others : { ...others, [key]: left };
   };
   return JSON.stringify(pruned(deployment, path));
