@@ -55,6 +55,7 @@ export interface StandbyOptions {
   readonly remote?: Cluster;
   readonly confirmed?: () => string | undefined;
   readonly onChange?: () => void;
+  readonly repair?: { readonly minMs: number; readonly maxMs: number };
 }
 
 /** The engine of a Replication of namespace `from` to `to`, claimed as the controller does. */
@@ -81,6 +82,7 @@ export async function openStandby(
       ...{ hub, source, remote, replication, route, sourceId, watch: options.watch ?? false },
       confirmed: options.confirmed ?? (() => undefined),
       onChange: options.onChange ?? (() => undefined),
+      repair: options.repair,
     },
     claimed,
   );

@@ -26,6 +26,8 @@ export interface EngineOptions extends LedgerOptions {
   readonly prune: Pick<PrunerOptions, 'rules' | 'confirmed' | 'isGone'>;
   /** Follow both ends from `pass` on; else they are looked at once. */
   readonly watch: boolean;
+  /** Who changes an object back each time is let win for longer and longer. Default 10 s to 1 h. */
+  readonly repair?: { readonly minMs: number; readonly maxMs: number };
   /** Something that the status shows has changed. */
   readonly onChange: () => void;
 }
@@ -285,6 +287,7 @@ export class Engine {
       const evaluation = this.#ledger.evaluate(item, now);
       const changed = !isSameWant(before, item.want);
       if (changed) item.attempts = 0;
+      if (item.unsure && evaluation.present !== undefined) await this.#settleOrigin(item, evaluation.present);
       if (!isWrite(evaluation.decision)) {
         this.#note(item, evaluation, now);
         return false;
@@ -300,6 +303,14 @@ export class Engine {
       if (!isAborted(this.#stop.signal)) this.#failed(item, kubeToDrError(err));
     }
     return true;
+  }
+
+  /** @throws DrError ForeignObject */
+  async #settleOrigin(item: Item, present: StandbyEntry): Promise<void> {
+    const { standby: resource } = item.type.pair;
+    if (resource === undefined || present.owned === '') return;
+    await this.#options.writer.settleOrigin(resource, present, this.#stop.signal);
+    item.unsure = false;
   }
 
   /** What is decided without a write. @throws DrError for what is in the way */
@@ -320,7 +331,12 @@ export class Engine {
   async #write(item: Item, { decision, present, desired }: Evaluation): Promise<void> {
     const { standby: resource } = item.type.pair;
     if (resource === undefined) return;
-    const applied = await this.#options.writer.apply(resource, desired(), present, this.#stop.signal);
+    const isNew = present === undefined;
+    // Stays so until an answer says what came of it.
+    item.unsure ||= isNew;
+    const absent = (): boolean => this.#ledger.isAbsent(item);
+    const applied = await this.#options.writer.apply(resource, desired(), present, absent, this.#stop.signal);
+    item.unsure = false;
     item.written = this.#options.standbyViews.entry(resource, this.#options.destinationNamespace, applied);
     item.fields = item.written.owned;
     item.writtenAt = performance.now();
@@ -337,7 +353,7 @@ export class Engine {
   /** The first repair is made at once, each further one later and later. */
   #mayRepair(item: Item, now: number): boolean {
     if (item.attempts > 0 && now < item.notBefore) return false;
-    item.notBefore = now + backoffMs(item.attempts, REPAIR);
+    item.notBefore = now + backoffMs(item.attempts, this.#options.repair ?? REPAIR);
     item.attempts += 1;
     return true;
   }

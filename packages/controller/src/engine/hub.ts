@@ -2,6 +2,7 @@ import type { DrError } from '@dr-syncer/api';
 import type { Resource } from '@dr-syncer/kube';
 
 import type { Cluster } from '../clusters/cluster.js';
+import { TypeChanges } from './type-changes.js';
 import { type SourceEntry, sourceTransform, type StandbyEntry, standbyTransform } from './snapshots.js';
 import { Views } from './views.js';
 import { WriteQueue } from './write-queue.js';
@@ -11,6 +12,8 @@ export interface Ports {
   readonly sourceViews: Views<SourceEntry>;
   readonly standbyViews: Views<StandbyEntry>;
   readonly writes: WriteQueue;
+  /** Begun when it is asked for. */
+  readonly typeChanges: () => TypeChanges;
 }
 
 export interface HubOptions {
@@ -22,7 +25,7 @@ export interface HubOptions {
 /** The ports of each cluster, made for the first engine that needs them and dropped with the last. */
 export class EngineHub {
   readonly #options: HubOptions;
-  readonly #ports = new Map<Cluster, { ports: Ports; users: number }>();
+  readonly #ports = new Map<Cluster, { ports: Ports; users: number; close: () => void }>();
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -30,7 +33,7 @@ export class EngineHub {
 
   /** Must be given back with `release`. */
   acquire(cluster: Cluster): Ports {
-    const known = this.#ports.get(cluster) ?? { ports: this.#make(cluster), users: 0 };
+    const known = this.#ports.get(cluster) ?? { ...this.#make(cluster), users: 0 };
     known.users += 1;
     this.#ports.set(cluster, known);
     return known.ports;
@@ -42,19 +45,30 @@ export class EngineHub {
     known.users -= 1;
     if (known.users > 0) return;
     this.#ports.delete(cluster);
-    known.ports.writes.close();
+    known.close();
   }
 
-  #make({ client }: Cluster): Ports {
+  #make(cluster: Cluster): { ports: Ports; close: () => void } {
+    const { client } = cluster;
     const { onViewError: onError, concurrentWrites } = this.#options;
     const interned = new Map<string, string>();
-    return {
+    const writes = new WriteQueue({
+      ...(concurrentWrites !== undefined && { concurrency: concurrentWrites }),
+    });
+    let typeChanges: TypeChanges | undefined;
+    const ports = {
+      writes,
       sourceViews: new Views({ client, transform: sourceTransform, onError }),
       standbyViews: new Views({
         ...{ client, onError },
         transform: (resource, namespace) => standbyTransform(resource, namespace, interned),
       }),
-      writes: new WriteQueue({ ...(concurrentWrites !== undefined && { concurrency: concurrentWrites }) }),
+      typeChanges: () => (typeChanges ??= new TypeChanges(cluster, onError)),
     };
+    const close = (): void => {
+      writes.close();
+      typeChanges?.close();
+    };
+    return { ports, close };
   }
 }

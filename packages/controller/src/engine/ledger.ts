@@ -37,6 +37,8 @@ export interface Item extends Counted {
   /** The object as our last write left it, until the view has caught up with that. */
   written: StandbyEntry | undefined;
   writtenAt: number;
+  /** It was to be made, and nobody knows what came of it: what is there now may have been there before. */
+  unsure: boolean;
   /** Our field set as we left it, or as it was found good. */
   fields: string | undefined;
   /** Failed attempts or repairs in a row, and the moment before which nothing is tried again (`performance.now()`). */
@@ -79,7 +81,7 @@ export class Ledger {
     const item: Item = {
       ...{ key, kind: type.pair.source.kind, name, type, standing: 'pending', failure: undefined },
       ...{ seen: undefined, want: { kind: 'gone' }, written: undefined, writtenAt: 0 },
-      ...{ fields: undefined, attempts: 0, notBefore: 0 },
+      ...{ unsure: false, fields: undefined, attempts: 0, notBefore: 0 },
     };
     this.items.set(key, item);
     return item;
@@ -122,6 +124,11 @@ export class Ledger {
       this.#options.rules,
     );
     return { decision, present, desired };
+  }
+
+  /** As far as the view of the destination knows. */
+  isAbsent({ type, name }: Item): boolean {
+    return type.standby?.store.has(`${this.#options.destinationNamespace}/${name}`) !== true;
   }
 
   /** Objects at the destination that carry our label, of types that have been looked at. */

@@ -26,6 +26,8 @@ export interface EngineSetup {
   /** The token of `dr-syncer.io/confirm-prune` as of now. */
   readonly confirmed: () => string | undefined;
   readonly onChange: () => void;
+  /** See `EngineOptions`. */
+  readonly repair?: { readonly minMs: number; readonly maxMs: number } | undefined;
 }
 
 export interface OpenEngine {
@@ -75,15 +77,28 @@ export function openEngine(setup: EngineSetup): OpenEngine {
     },
     watch: setup.watch,
     onChange: setup.onChange,
+    ...(setup.repair && { repair: setup.repair }),
   });
+  const listening = setup.watch
+    ? [sourcePorts, remotePorts].map((ports) => ports.typeChanges().listen(() => void retype(engine)))
+    : [];
   return {
     engine,
     close: async () => {
+      for (const stop of listening) stop();
       await engine.close();
       hub.release(source);
       hub.release(remote);
     },
   };
+}
+
+/** Many engines hear of the same change. */
+const RETYPE_AGE_MS = 300;
+
+/** What fails here is made up for by the next look at the types, which comes by itself. */
+async function retype(engine: Engine): Promise<void> {
+  await engine.retype(new AbortController().signal, RETYPE_AGE_MS).catch(() => undefined);
 }
 
 /** Read from the source now: a namespace that is gone or going takes its objects along, and that is no wish to prune. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { otherManagers, ownedFields, ownsAll } from './owned-fields.js';
+import { ownedFields, ownsAll, wasThereBefore } from './owned-fields.js';
 
 const entry = (fieldsV1: unknown, fields: Record<string, unknown> = {}) => ({
   ...{ manager: 'dr-syncer', operation: 'Apply', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1 },
@@ -19,7 +19,26 @@ describe('Given managedFields', () => {
     expect(ownedFields(list)).toBe('{"d":{}}');
     expect(ownedFields([])).toBe('');
     expect(ownedFields(undefined)).toBe('');
-    expect(otherManagers(list)).toEqual(['kubectl']);
+  });
+});
+
+describe('Given an object that was applied once', () => {
+  const ours = entry({}, { time: '2026-01-01T00:00:05Z' });
+  const other = (time: string, fields = {}) =>
+    entry({}, { manager: 'other', operation: 'Update', time, ...fields });
+
+  test.each([
+    ['nobody else', [ours], false],
+    ['somebody who wrote before', [other('2026-01-01T00:00:04Z'), ours], true],
+    ['somebody who wrote in the same second', [ours, other('2026-01-01T00:00:05Z')], true],
+    ['somebody who wrote afterwards', [ours, other('2026-01-01T00:00:06Z')], false],
+    [
+      'a controller that wrote the status',
+      [ours, other('2026-01-01T00:00:04Z', { subresource: 'status' })],
+      false,
+    ],
+  ])('with %s, it was there before: %s', (_title, list, expected) => {
+    expect(wasThereBefore(list)).toBe(expected);
   });
 });
 

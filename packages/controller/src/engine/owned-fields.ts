@@ -3,6 +3,7 @@ import { FIELD_MANAGER } from '@dr-syncer/api';
 type Fields = Record<string, unknown>;
 
 interface ManagedFieldsEntry {
+  readonly time?: string;
   readonly manager?: string;
   readonly operation?: string;
   readonly subresource?: string;
@@ -18,21 +19,27 @@ interface ManagedFieldsEntry {
  * fields that we did not apply never are in it, so they can't look like drift.
  */
 export function ownedFields(managedFields: readonly unknown[] | undefined): string {
-  const ours = (managedFields as readonly ManagedFieldsEntry[] | undefined)?.find(
-    (entry) =>
-      entry.manager === FIELD_MANAGER &&
-      entry.operation === 'Apply' &&
-      (entry.subresource === undefined || entry.subresource === ''),
-  );
+  const ours = ourEntry(managedFields);
   return ours?.fieldsV1 === undefined ? '' : JSON.stringify(ours.fieldsV1);
 }
 
-/** Managers other than ours that own fields of the object itself, for messages and for the question who was first. */
-export function otherManagers(managedFields: readonly unknown[] | undefined): string[] {
-  const names = ((managedFields ?? []) as readonly ManagedFieldsEntry[])
-    .filter(({ manager, subresource }) => manager !== FIELD_MANAGER && subresource !== 'status')
-    .map(({ manager = '?' }) => manager);
-  return [...new Set(names)];
+function ourEntry(managedFields: readonly unknown[] | undefined): ManagedFieldsEntry | undefined {
+  return (managedFields as readonly ManagedFieldsEntry[] | undefined)?.find(
+    ({ manager, operation, subresource = '' }) =>
+      manager === FIELD_MANAGER && operation === 'Apply' && subresource === '',
+  );
+}
+
+/**
+ * Whether somebody else had written fields of the object by the time of our first apply: then it is theirs, and ours
+ * was merged with it. Only for an object that we have applied once; in doubt, within a second, it is theirs.
+ */
+export function wasThereBefore(managedFields: readonly unknown[] | undefined): boolean {
+  const ours = ourEntry(managedFields)?.time ?? '';
+  return ((managedFields ?? []) as readonly ManagedFieldsEntry[]).some(
+    ({ manager, subresource = '', time = '' }) =>
+      manager !== FIELD_MANAGER && subresource === '' && time <= ours,
+  );
 }
 
 /**

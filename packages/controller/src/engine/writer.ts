@@ -10,7 +10,7 @@ import {
   unsafeIntegers,
 } from '@dr-syncer/kube';
 
-import { otherManagers } from './owned-fields.js';
+import { wasThereBefore } from './owned-fields.js';
 import { conflictingManagers, rejection } from './rejection.js';
 import type { StandbyEntry } from './snapshots.js';
 import type { WriteQueue } from './write-queue.js';
@@ -38,12 +38,14 @@ export class Writer {
    * Makes the object as desired and returns it as the server has it then. What is there must be what was seen there
    * (`present`, by uid); what was not there is made only if it still is not.
    *
+   * @param isAbsent whether, as far as is known now, no object of that name is there: asked before each attempt
    * @throws DrError classified: see `rejection`
    */
   async apply(
     type: ApiResource,
     desired: KubeObject,
     present: StandbyEntry | undefined,
+    isAbsent: () => boolean,
     signal: AbortSignal,
   ): Promise<KubeObject> {
     checkNumbers(desired);
@@ -51,7 +53,7 @@ export class Writer {
     try {
       const applied =
         present === undefined
-          ? await this.#create(type, desired, signal)
+          ? await this.#create(type, desired, isAbsent, signal)
           : await this.#update(type, desired, present, signal);
       if (present?.goneSince !== undefined) await this.mark(type, present, undefined, signal);
       return applied;
@@ -96,18 +98,51 @@ export class Writer {
     }
   }
 
-  async #create(type: ApiResource, desired: KubeObject, signal: AbortSignal): Promise<KubeObject> {
-    let applied: KubeObject;
+  /**
+   * For an object that we may have made, or merged with somebody's, without hearing the answer: lets it go if it is
+   * theirs. @throws DrError ForeignObject
+   */
+  async settleOrigin(type: ApiResource, { metadata }: StandbyEntry, signal: AbortSignal): Promise<void> {
+    const { name, namespace } = metadata;
+    const live = await this.#options.client.find({ resource: type, name, namespace }, { signal });
+    if (live === undefined) throw new DrError('ObjectChanged', `${name} is gone at the destination`);
+    await this.#refuseTheirs(type, live, signal);
+  }
+
+  async #create(
+    type: ApiResource,
+    desired: KubeObject,
+    isAbsent: () => boolean,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
     try {
-      applied = await this.#send(type, desired, false, signal);
+      const applied = await this.#send(type, desired, false, signal, isAbsent);
+      await this.#refuseTheirs(type, applied, signal);
+      return applied;
     } catch (err) {
       if (!isFieldConflict(err)) throw err;
-      throw this.#foreign(desired);
+      throw foreign(desired);
     }
-    // Somebody was faster and has made one of the same name, with which ours was merged: it is theirs.
-    if (otherManagers(applied.metadata.managedFields).length === 0) return applied;
-    await this.#letGo(type, desired, signal);
-    throw this.#foreign(desired);
+  }
+
+  /**
+   * Somebody was faster and has made one of the same name, with which ours was merged. An apply that says nothing gives
+   * up every field that we own, which leaves the object as it was before us. @throws DrError ForeignObject
+   */
+  async #refuseTheirs(
+    type: ApiResource,
+    { apiVersion, kind, metadata }: KubeObject,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!wasThereBefore(metadata.managedFields)) return;
+    const { name, namespace, uid } = metadata;
+    const identity = {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+    };
+    await this.#send(type, { apiVersion, kind, metadata: identity }, false, signal);
+    throw foreign({ apiVersion, kind, metadata });
   }
 
   async #update(
@@ -134,25 +169,25 @@ export class Writer {
     }
   }
 
-  #send(type: ApiResource, body: KubeObject, force: boolean, signal: AbortSignal): Promise<KubeObject> {
+  #send(
+    type: ApiResource,
+    body: KubeObject,
+    force: boolean,
+    signal: AbortSignal,
+    may: () => boolean = () => true,
+  ): Promise<KubeObject> {
     const { client, queue } = this.#options;
     const options = { fieldManager: FIELD_MANAGER, force, retry: false, signal };
-    return queue.run(() => client.apply(type, body, options), signal);
+    return queue.run(() => {
+      if (may()) return client.apply(type, body, options);
+      throw new DrError('ObjectChanged', `${body.metadata.name} has appeared at the destination meanwhile`);
+    }, signal);
   }
+}
 
-  /** An apply that says nothing gives up every field that we own, which leaves the object as it was before us. */
-  async #letGo(type: ApiResource, { apiVersion, kind, metadata }: KubeObject, signal: AbortSignal) {
-    const { name, namespace } = metadata;
-    const nothing = { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } };
-    await this.#send(type, nothing, false, signal).catch(() => undefined);
-  }
-
-  #foreign({ metadata }: KubeObject): DrError {
-    return new DrError(
-      'ForeignObject',
-      `${metadata.name} exists at the destination and was not made by DR-Syncer`,
-    );
-  }
+function foreign({ metadata }: KubeObject): DrError {
+  const { name } = metadata;
+  return new DrError('ForeignObject', `${name} exists at the destination and was not made by DR-Syncer`);
 }
 
 /** The server checks `metadata.uid` of an apply against the object that is there (validation: it is immutable). */
