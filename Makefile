@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors bench-ssh
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors bench-resources bench-ssh
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ generate: build ## write what is generated from the schemas: manifests
 
 test-vectors: build ## check SCC_VECTORS=FILE against the identity rules
 	@node test/dist/vectors/main.js $(SCC_VECTORS)
+
+bench-resources: build ## the resource engine beside a bare loop of applies, one JSON line a figure
+	@node test/dist/bench/resources/main.js
 
 bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line a figure
 	@node test/dist/bench/ssh/main.js
