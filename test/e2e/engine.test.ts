@@ -106,6 +106,92 @@ describe('Given a source and a remote', () => {
     expect(await dataOf(world.remoteUser, to)).toEqual({ late: { x: '1' } });
   });
 
+  describe('When the source changes what the destination does not let be changed', () => {
+    const jobs: Resource = { group: 'batch', version: 'v1', plural: 'jobs', kind: 'Job', namespaced: true };
+    const job = (image: string): KubeObject => ({
+      ...{ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j' } },
+      spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image }] } } },
+    });
+    const imageThere = async () => JSON.stringify((await world.remoteUser.client.get(at(jobs, 'j')))['spec']);
+    const changed = async (spec: Record<string, unknown>) => {
+      await given([jobs, job('x:1')]);
+      await sync({ spec });
+      const { uid } = (await world.remoteUser.client.get(at(jobs, 'j'))).metadata;
+      await world.sourceUser.client.delete(
+        { resource: jobs, namespace: from, name: 'j' },
+        { propagationPolicy: 'Background' },
+      );
+      await put(jobs, job('x:2'));
+      return { uid, engine: await sync({ spec }) };
+    };
+
+    test('Then it fails by name, and stays as it is', async () => {
+      const { engine, uid } = await changed({});
+
+      expect(engine.tally.stats()).toMatchObject({ failed: 1 });
+      expect(engine.tally.firstFailure).toMatchObject({ code: 'ImmutableField' });
+      expect(engine.tally.firstFailure?.text).toContain('Job/j');
+      expect((await world.remoteUser.client.get(at(jobs, 'j'))).metadata.uid).toBe(uid);
+    });
+
+    test('Then it is left and counted as drifted, where that is the policy', async () => {
+      const { engine } = await changed({ immutableResources: { default: 'NoChange' } });
+
+      expect(engine.tally.stats()).toMatchObject({ failed: 0, drifted: 1 });
+      expect(await imageThere()).toContain('x:1');
+    });
+
+    test('Then it is made anew, where that is the policy for its kind', async () => {
+      const { engine, uid } = await changed({
+        immutableResources: { kinds: [{ kind: 'jobs', action: 'Recreate' }] },
+      });
+
+      expect(engine.tally.stats()).toMatchObject({ failed: 0, applied: 1 });
+      expect(await imageThere()).toContain('x:2');
+      expect((await world.remoteUser.client.get(at(jobs, 'j'))).metadata.uid).not.toBe(uid);
+    });
+
+    test('Then the type of a Secret counts as well, whose message says nothing of it', async () => {
+      const secret = (type: string): KubeObject => ({
+        ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, type },
+        data: { password: 'aHVudGVyMg==' },
+      });
+      await given([wellKnown.secrets, secret('example.com/a')]);
+      await sync();
+      await world.sourceUser.client.delete({ resource: wellKnown.secrets, namespace: from, name: 's' });
+      await put(wellKnown.secrets, secret('example.com/b'));
+
+      const failing = await sync();
+      expect(failing.tally.firstFailure).toMatchObject({ code: 'ImmutableField' });
+      expect(failing.tally.firstFailure?.text).not.toContain('aHVudGVyMg');
+
+      const engine = await sync({ spec: { immutableResources: { default: 'Recreate' } } });
+      expect(engine.tally.stats()).toMatchObject({ failed: 0, applied: 1 });
+      expect((await world.remoteUser.client.get(at(wellKnown.secrets, 's')))['type']).toBe('example.com/b');
+    });
+
+    test('Then a claim is never made anew, whatever the policy', async () => {
+      const claims = wellKnown.persistentVolumeClaims;
+      const claim = (mode: string): KubeObject => ({
+        ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' } },
+        spec: { accessModes: [mode], resources: { requests: { storage: '1Gi' } } },
+      });
+      await given([claims, claim('ReadWriteOnce')]);
+      await sync();
+      const { uid } = (await world.remoteUser.client.get(at(claims, 'data'))).metadata;
+
+      const engine = await sync({
+        spec: {
+          immutableResources: { default: 'Recreate' },
+          pvcConfig: { accessModeMapping: { ReadWriteOnce: 'ReadWriteMany' } },
+        },
+      });
+
+      expect(engine.tally.firstFailure?.text).toMatch(/data of the claim would go with it/);
+      expect((await world.remoteUser.client.get(at(claims, 'data'))).metadata.uid).toBe(uid);
+    });
+  });
+
   describe('When somebody changes the copy', () => {
     const edit = () =>
       world.remoteUser.client.patch(at(maps, 'a'), { data: { x: 'edited' } }, 'merge', {

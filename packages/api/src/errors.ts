@@ -86,6 +86,15 @@ const table = {
     remedy:
       'Correct the rule that the message names, or narrow its selector so that it leaves this object out.',
   },
+  ImmutableField: {
+    kind: 'terminal',
+    remedy:
+      'Delete the object at the destination yourself, or choose Recreate or NoChange for its kind in spec.immutableResources.',
+  },
+  ImmutableKept: {
+    kind: 'terminal',
+    remedy: 'Nothing: spec.immutableResources says that such an object stays as it is at the destination.',
+  },
   CannotPark: {
     kind: 'terminal',
     remedy:

@@ -1,6 +1,7 @@
 import { KubeError, type StatusCause, type StatusDetails } from './kube-error.js';
 
 const MAX_MESSAGE = 1024;
+const END_OF_MESSAGE = 256;
 const MAX_CAUSES = 16;
 
 /** What was asked, in words for messages and metrics. */
@@ -77,7 +78,7 @@ function statusMessage(
     const causes = (details?.causes ?? []).map((cause) => `${cause.field ?? '?'} (${cause.reason ?? '?'})`);
     return [reason, ...(path === undefined ? [] : [path]), ...causes].join(' ').slice(0, MAX_MESSAGE);
   }
-  return message.slice(0, MAX_MESSAGE);
+  return shortened(message);
 }
 
 function parseDetails(value: unknown): StatusDetails | undefined {
@@ -95,12 +96,23 @@ function parseDetails(value: unknown): StatusDetails | undefined {
   };
 }
 
+/** Without its middle: a validation message quotes a value, however large, and then says what is wrong with it. */
+function shortened(message: string): string {
+  if (message.length <= MAX_MESSAGE) return message;
+  return `${message.slice(0, MAX_MESSAGE - END_OF_MESSAGE - 5)} ... ${message.slice(-END_OF_MESSAGE)}`;
+}
+
+function shortenedText(value: unknown): string | undefined {
+  const message = text(value);
+  return message === undefined ? undefined : shortened(message);
+}
+
 function parseCause(value: unknown): StatusCause[] {
   if (!isRecord(value)) return [];
   return [
     {
       ...optional('reason', text(value['reason'])),
-      ...optional('message', text(value['message'])?.slice(0, MAX_MESSAGE)),
+      ...optional('message', shortenedText(value['message'])),
       ...optional('field', text(value['field'])),
     },
   ];

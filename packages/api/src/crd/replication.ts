@@ -147,6 +147,21 @@ const pvcConfig = z.object({
   preserve: preserve.default(preserve.parse({})),
 });
 
+const immutableAction = z.enum(['NoChange', 'Recreate', 'Fail']);
+
+const immutableResources = z.object({
+  default: immutableAction
+    .default('Fail')
+    .describe(
+      'When the source changed a field that the destination does not let be changed: leave the object and count it as drifted, delete it and make it anew, or count it as failed. Claims and what others own are never deleted.',
+    ),
+  kinds: z
+    .array(z.object({ kind: z.string().min(1).max(317), action: immutableAction }))
+    .max(100)
+    .optional()
+    .describe('By kind, named as in resourceTypes; the first that fits counts.'),
+});
+
 export const replicationSpec = z.object({
   destinationCluster: z
     .string()
@@ -202,6 +217,7 @@ export const replicationSpec = z.object({
     .describe(
       'What becomes of the standby when this object is deleted. Prune removes what it made; claims only with prune.claims.',
     ),
+  immutableResources: immutableResources.default(immutableResources.parse({})),
   deploymentConfig: deploymentConfig.default(deploymentConfig.parse({})),
   serviceConfig: serviceConfig.default(serviceConfig.parse({})),
   ingressConfig: ingressConfig.default(ingressConfig.parse({})),

@@ -366,7 +366,8 @@ export class Engine {
 
   #failed(item: Item, err: DrError): void {
     const { code, message, kind } = err;
-    this.tally.move(item, 'failed', { code, message });
+    // Accepted by policy: neither as the source is, nor a failure.
+    this.tally.move(item, code === 'ImmutableKept' ? 'drifted' : 'failed', { code, message });
     this.#options.onChange();
     item.attempts += 1;
     const wait =

@@ -3,6 +3,7 @@ import { isBeingDeleted, wellKnown } from '@dr-syncer/kube';
 
 import type { Cluster } from '../clusters/cluster.js';
 import { compileDesired } from '../resources/desired.js';
+import { immutableActionFor } from '../resources/immutable.js';
 import { FactsCache } from '../resources/source-facts.js';
 import { requireKnown, selectTypes } from '../resources/selection.js';
 import { StorageClasses } from '../resources/storage-classes.js';
@@ -52,6 +53,7 @@ export function openEngine(setup: EngineSetup): OpenEngine {
       queue: remotePorts.writes,
       conflicts: spec.conflicts,
       check: (object) => classes.check(object),
+      immutable: (type) => immutableActionFor(spec.immutableResources, type),
     }),
     types: async (maxAgeMs, signal) => {
       await Promise.all([source, remote].map(({ discovery }) => discovery.refreshIfOlder(maxAgeMs, signal)));

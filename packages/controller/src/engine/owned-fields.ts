@@ -42,6 +42,14 @@ export function wasThereBefore(managedFields: readonly unknown[] | undefined): b
   );
 }
 
+/** Managers other than ours that own fields of the object itself. Marks are ours, too. */
+export function otherManagers(managedFields: readonly unknown[] | undefined): string[] {
+  const names = ((managedFields ?? []) as readonly ManagedFieldsEntry[])
+    .filter(({ manager = '', subresource = '' }) => !manager.startsWith(FIELD_MANAGER) && subresource === '')
+    .map(({ manager = '?' }) => manager);
+  return [...new Set(names)];
+}
+
 /**
  * Whether we own everything that `desired` says, which after our own apply and with no drift is so. For a state that
  * we have not written ourselves in this life of the process; else the text of the set is simply compared.

@@ -8,7 +8,8 @@ const wording = {
   webhookDenied: /admission webhook .* denied the request/,
   tooLarge:
     /request is too large|Too long: (must have at most|may not be more than)|trying to send message larger/,
-  immutable: /field is immutable|is immutable after creation|updates to .* spec for fields other than/,
+  immutable:
+    /\bimmutable\b|cannot change roleRef|may not change once set|updates to .* spec for fields other than/i,
   namespaceGoing: /because it is being terminated/,
 } as const;
 
@@ -30,9 +31,13 @@ function codeOf(err: KubeError): DrError['code'] | undefined {
   return undefined;
 }
 
-/** The server refuses to change a field of an object that is there. */
+/** The server refuses to change a field of an object that is there. Of Secrets only the causes say it. */
 export function isImmutable(err: unknown): boolean {
-  return err instanceof KubeError && err.status === 422 && wording.immutable.test(err.message);
+  if (!(err instanceof KubeError) || err.status !== 422) return false;
+  const causes = err.details?.causes ?? [];
+  return [err.message, ...causes.map(({ message = '' }) => message)].some((one) =>
+    wording.immutable.test(one),
+  );
 }
 
 /** Field managers that an apply without force met, from the causes of the conflict. */

@@ -37,6 +37,8 @@ export async function removeStandby(removal: StandbyRemoval, signal: AbortSignal
   const doomed = found.flat().sort((a, b) => rankOf(b.type.kind) - rankOf(a.type.kind));
   const { writes } = hub.acquire(remote);
   const writer = new Writer({
+    // Nothing is applied here.
+    immutable: () => 'Fail',
     ...{ client: remote.client, queue: writes, conflicts: { default: 'Report' } },
     check: () => Promise.resolve(),
   });

@@ -7,11 +7,14 @@ import {
   type KubeClient,
   KubeError,
   type KubeObject,
+  type ObjectRef,
+  sleep,
   unsafeIntegers,
 } from '@dr-syncer/kube';
 
-import { wasThereBefore } from './owned-fields.js';
-import { conflictingManagers, rejection } from './rejection.js';
+import { decideImmutable, type ImmutableAction, immutableError } from '../resources/immutable.js';
+import { otherManagers, wasThereBefore } from './owned-fields.js';
+import { conflictingManagers, isImmutable, rejection } from './rejection.js';
 import type { StandbyEntry } from './snapshots.js';
 import type { WriteQueue } from './write-queue.js';
 
@@ -19,9 +22,15 @@ export interface WriterOptions {
   readonly client: KubeClient;
   readonly queue: WriteQueue;
   readonly conflicts: ConflictRules;
+  /** What is done about an object of the type when its server refuses to change a field. */
+  readonly immutable: (type: ApiResource) => ImmutableAction;
   /** Looks at an object before it is written. @throws DrError when it can't work at the destination */
   readonly check: (object: KubeObject, signal: AbortSignal) => Promise<void>;
 }
+
+/** How long an object that is made anew may take to go. */
+const GONE_MS = 10_000;
+const GONE_POLL_MS = 100;
 
 /** Marks are made by another manager, so that applying an object does not remove them by leaving them out. */
 const MARK_MANAGER = 'dr-syncer-prune';
@@ -54,7 +63,7 @@ export class Writer {
       const applied =
         present === undefined
           ? await this.#create(type, desired, isAbsent, signal)
-          : await this.#update(type, desired, present, signal);
+          : await this.#updateOrRecreate(type, desired, present, signal);
       if (present?.goneSince !== undefined) await this.mark(type, present, undefined, signal);
       return applied;
     } catch (err) {
@@ -143,6 +152,60 @@ export class Writer {
     };
     await this.#send(type, { apiVersion, kind, metadata: identity }, false, signal);
     throw foreign({ apiVersion, kind, metadata });
+  }
+
+  async #updateOrRecreate(
+    type: ApiResource,
+    desired: KubeObject,
+    present: StandbyEntry,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    try {
+      return await this.#update(type, desired, present, signal);
+    } catch (err) {
+      if (!isImmutable(err)) throw err;
+      return this.#immutable(type, desired, present, rejection(err).message, signal);
+    }
+  }
+
+  /** @throws DrError ImmutableField, ImmutableKept unless the object was made anew */
+  async #immutable(
+    type: ApiResource,
+    desired: KubeObject,
+    { metadata: seen }: StandbyEntry,
+    refusal: string,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    const { name, namespace } = desired.metadata;
+    const ref = { resource: type, name, namespace };
+    const now = await this.#options.client.get(ref, { signal });
+    const action = this.#options.immutable(type);
+    const decision = decideImmutable(
+      action,
+      { ...now, kind: type.kind },
+      otherManagers(now.metadata.managedFields),
+    );
+    if (decision.action !== 'Recreate') throw immutableError(decision, name, refusal);
+    if (now.metadata.uid !== seen.uid) {
+      throw new DrError('ObjectChanged', `${name} was replaced by another of the same name a moment ago`);
+    }
+    await this.remove(type, now as StandbyEntry, signal);
+    await this.#untilGone(ref, signal);
+    return this.#create(type, desired, () => true, signal);
+  }
+
+  /** Others may hold it with finalizers; then it is made anew when it is gone. @throws DrError ObjectChanged */
+  async #untilGone(ref: ObjectRef, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + GONE_MS;
+    while ((await this.#options.client.find(ref, { signal })) !== undefined) {
+      if (performance.now() > deadline) {
+        throw new DrError(
+          'ObjectChanged',
+          `${ref.name} is being deleted at the destination, to be made anew`,
+        );
+      }
+      await sleep(GONE_POLL_MS, signal);
+    }
   }
 
   async #update(
