@@ -214,6 +214,16 @@ const table = {
     kind: 'terminal',
     remedy: 'The source volume is empty and the copy is not: check that the right volume is mounted.',
   },
+  SourceVolumeChanged: {
+    kind: 'terminal',
+    remedy:
+      'Check that the right volume is mounted at the source; when it was replaced on purpose, confirm as the message says.',
+  },
+  DeletionGuard: {
+    kind: 'terminal',
+    remedy:
+      'Check what happened to the files at the source; when they were removed on purpose, confirm as the message says.',
+  },
   TransferFailed: { kind: 'retry', remedy: 'See the message of rsync.' },
   TransferPartial: {
     kind: 'terminal',

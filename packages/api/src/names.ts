@@ -27,6 +27,8 @@ export const label = {
 export const annotation = {
   /** On a Replication: sync now. The value is a request id, echoed in `status.lastSyncRequest`. */
   syncNow: `${API_GROUP}/sync-now`,
+  /** On a Replication: the run that a deletion guard has stopped, and that is meant nevertheless. */
+  confirmDeletions: `${API_GROUP}/confirm-deletions`,
   /** On a RemoteCluster: "true" rotates the SSH key. */
   rotateSshKey: `${API_GROUP}/rotate-ssh-key`,
   /** On a Namespace: "true" lets transfers of its volumes keep foreign owners. */
@@ -47,6 +49,8 @@ export const annotation = {
   desiredHash: `${API_GROUP}/desired-hash`,
   /** On placeholder pods: tells those of one identity from those of another. */
   placeholderContext: `${API_GROUP}/placeholder-context`,
+  /** On a claim at the destination: what is remembered of the copy in its volume (JSON). */
+  volumeCopy: `${API_GROUP}/volume-copy`,
   /** At the destination: `namespace/name` of the object in the source cluster. */
   source: `${API_GROUP}/source`,
   /** At the destination: since when the source of this object is gone (RFC 3339); it waits to be pruned. */

@@ -34,6 +34,8 @@ import { Deletion } from './replication/deletion.js';
 import { LiveStandbys } from './replication/live-standbys.js';
 import { ReplicationReconciler } from './replication/reconciler.js';
 import { SyncRuns } from './replication/sync-runs.js';
+import { Bandwidth } from './volumes/scheduler/bandwidth.js';
+import { VolumeScheduler } from './volumes/scheduler/volume-scheduler.js';
 import { StateMetrics } from './state-metrics.js';
 import { version } from './version.js';
 
@@ -72,7 +74,7 @@ export async function runControllerApp(
   const lead = async (leaderSignal: AbortSignal): Promise<void> => {
     leading = true;
     logger.info('leading', { identity });
-    await work({ config, source, metrics, observed, logger, identity }, leaderSignal);
+    await work({ config, source, metrics, registry, observed, logger, identity }, leaderSignal);
   };
   try {
     if (!config.LEADER_ELECTION) {
@@ -103,6 +105,7 @@ interface Context {
   readonly config: ControllerConfig;
   readonly source: Cluster;
   readonly metrics: SyncMetrics;
+  readonly registry: Registry;
   readonly observed: ObservedWork;
   readonly logger: Logger;
   readonly identity: string;
@@ -142,10 +145,21 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
       logger.warn('objects can not be followed', { resource: resource.plural, err }),
   });
   const live = new LiveStandbys({ logger });
+  const scheduler = new VolumeScheduler(
+    {
+      transfers: config.CONCURRENT_TRANSFERS,
+      perNode: config.CONCURRENT_TRANSFERS_PER_NODE,
+      ofRemote: (key) => {
+        const { concurrentTransfers: transfers, perNode } = remotes.get(key)?.spec.limits ?? {};
+        return { ...(transfers !== undefined && { transfers }), ...(perNode !== undefined && { perNode }) };
+      },
+    },
+    context.registry,
+  );
   const runs = new SyncRuns({
     ...{ source, sourceId, sourceAgents, hub, live, metrics, events, logger },
     concurrency: config.CONCURRENT_SYNCS,
-    concurrentTransfers: config.CONCURRENT_TRANSFERS,
+    ...{ scheduler, bandwidth: new Bandwidth((key) => remotes.get(key)?.spec.limits.bandwidthLimit ?? 0) },
     placeholderImage: config.PLACEHOLDER_IMAGE,
     policy: moverPolicyOf(config),
     current: (key) => replicationMirror.store.get(key),

@@ -55,7 +55,9 @@ const environment = z.object({
   /** Syncs that run at the same time. */
   CONCURRENT_SYNCS: z.coerce.number().int().min(1).max(64).default(4),
   /** Volume transfers that run at the same time. */
-  CONCURRENT_TRANSFERS: z.coerce.number().int().min(1).max(256).default(4),
+  CONCURRENT_TRANSFERS: z.coerce.number().int().min(1).max(256).default(8),
+  /** Of those, with the same node as source or as destination. */
+  CONCURRENT_TRANSFERS_PER_NODE: z.coerce.number().int().min(1).max(64).default(4),
 });
 
 export type ControllerConfig = z.infer<typeof environment>;

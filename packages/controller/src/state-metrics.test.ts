@@ -16,7 +16,11 @@ describe('Given Replications and RemoteClusters with a status', () => {
   beforeEach(() => {
     registry = new Registry();
     const metadata = { name: 'a', namespace: 'n', creationTimestamp: '2026-01-01T00:00:00Z' };
-    const volumes = [{ name: 'data', phase: 'Succeeded', lastSuccessTime: '2026-01-01T00:01:00Z' }];
+    const volumes = [
+      { name: 'data', phase: 'Succeeded', lastSuccessTime: '2026-01-01T00:01:00Z', percent: 100 },
+      { name: 'moving', phase: 'Transferring', percent: 40, bytesPerSecond: 1_000 },
+      { name: 'kept', phase: 'Failed', reason: 'DeletionGuard' },
+    ];
     replications = [
       {
         ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication', metadata },
@@ -72,12 +76,16 @@ describe('Given Replications and RemoteClusters with a status', () => {
         'dr_syncer_replication_objects{replication="n/a",result="failed"} 2',
         'dr_syncer_volume_phase{replication="n/a",claim="data",phase="Succeeded"} 1',
         'dr_syncer_volume_last_success_timestamp_seconds{replication="n/a",claim="data"} 1767225660',
+        'dr_syncer_volume_percent{replication="n/a",claim="moving"} 40',
+        'dr_syncer_volume_bytes_per_second{replication="n/a",claim="moving"} 1000',
+        'dr_syncer_volume_guard_tripped{replication="n/a",claim="kept",reason="DeletionGuard"} 1',
         'dr_syncer_remote_cluster_condition{remote_cluster="n/r",condition="Ready",reason="Ready"} 1',
         'dr_syncer_remote_cluster_condition{remote_cluster="n/r",condition="Reachable",reason="RemoteUnreachable"} 0',
         'dr_syncer_remote_cluster_agents{remote_cluster="n/r",state="ready"} 2',
         'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="n/r"} 1767225600',
       ]),
     );
+    expect(lines.filter((line) => line.includes('dr_syncer_volume_percent{'))).toHaveLength(1);
     expect(lines.filter((line) => line.includes('last_success') && line.includes('n/new'))).toEqual([]);
   });
 

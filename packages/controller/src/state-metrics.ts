@@ -4,9 +4,12 @@ import {
   type RemoteClusterStatus,
   type ReplicationStatus,
   volumePhases,
+  type VolumeStatus,
 } from '@dr-syncer/api';
 import { keyOf, type KubeObject } from '@dr-syncer/kube';
 import { Gauge, type Registry } from 'prom-client';
+
+import { isGuardReason } from './volumes/guard/guard-status.js';
 
 const replicationPhases = ['Pending', 'Running', 'Completed', 'Failed', 'Paused'] as const;
 
@@ -75,6 +78,15 @@ export class StateMetrics {
       'claim',
     );
     gauge(
+      'dr_syncer_volume_guard_tripped',
+      'Always 1: the guard has kept the copy from being changed, until a person confirms',
+      'replication',
+      'claim',
+      'reason',
+    );
+    gauge('dr_syncer_volume_percent', 'How far a transfer that runs is', 'replication', 'claim');
+    gauge('dr_syncer_volume_bytes_per_second', 'Rate of a transfer that runs', 'replication', 'claim');
+    gauge(
       'dr_syncer_remote_cluster_condition',
       'Conditions of the RemoteCluster: 1 true, 0 not',
       'remote_cluster',
@@ -125,14 +137,22 @@ export class StateMetrics {
     for (const [result, count] of Object.entries({ applied, unchanged, failed, skipped })) {
       this.#set('dr_syncer_replication_objects', { replication, result }, count);
     }
-    for (const volume of status.volumes ?? []) {
-      const labels = { replication, claim: volume.name };
-      for (const phase of volumePhases) {
-        this.#set('dr_syncer_volume_phase', { ...labels, phase }, volume.phase === phase ? 1 : 0);
-      }
-      const copied = seconds(volume.lastSuccessTime);
-      this.#set('dr_syncer_volume_last_success_timestamp_seconds', labels, copied);
+    for (const volume of status.volumes ?? []) this.#volume({ replication, claim: volume.name }, volume);
+  }
+
+  #volume(labels: { replication: string; claim: string }, volume: VolumeStatus): void {
+    const { reason, percent, bytesPerSecond } = volume;
+    for (const phase of volumePhases) {
+      this.#set('dr_syncer_volume_phase', { ...labels, phase }, volume.phase === phase ? 1 : 0);
     }
+    const copied = seconds(volume.lastSuccessTime);
+    this.#set('dr_syncer_volume_last_success_timestamp_seconds', labels, copied);
+    if (reason !== undefined && volume.phase === 'Failed' && isGuardReason(reason)) {
+      this.#set('dr_syncer_volume_guard_tripped', { ...labels, reason }, 1);
+    }
+    if (volume.phase !== 'Transferring') return;
+    this.#set('dr_syncer_volume_percent', labels, percent);
+    this.#set('dr_syncer_volume_bytes_per_second', labels, bytesPerSecond);
   }
 
   #remoteCluster(object: KubeObject): void {

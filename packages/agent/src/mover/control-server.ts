@@ -2,7 +2,7 @@ import { chmod, chown } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 
 import type { Logger, MetricFamily } from '@dr-syncer/runtime';
-import { type Handlers, Peer, type Result } from '@dr-syncer/ssh';
+import { type Handlers, type Params, Peer, type Result } from '@dr-syncer/ssh';
 
 import type { ReceiverOwner, Receivers } from './receivers/receivers.js';
 import type { Transfers } from './transfers/transfers.js';
@@ -16,6 +16,10 @@ export interface ControlServerOptions {
   readonly locator: VolumeLocator;
   readonly receivers: Receivers;
   readonly transfers: Transfers;
+  readonly measure: (
+    params: Params<'volumes.measure'>,
+    signal: AbortSignal,
+  ) => Promise<Result<'volumes.measure'>>;
   readonly hello: () => Result<'hello'>;
   readonly metrics: () => Promise<MetricFamily[]>;
   readonly logger: Logger;
@@ -76,6 +80,7 @@ export class MoverControlServer {
       hello,
       metrics: async () => ({ families: await metrics() }),
       'volumes.locate': (ref) => locator.locate(ref),
+      'volumes.measure': (params, { signal }) => this.#options.measure(params, signal),
       'receivers.open': (grant) => receivers.open(owner, grant),
       'receivers.close': async ({ id }) => ({ closed: await receivers.close(owner, id) }),
       'receivers.start': (params) => receivers.start(owner, params),

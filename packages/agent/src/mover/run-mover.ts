@@ -17,6 +17,7 @@ import { RsyncFacts } from './rsync-facts.js';
 import { JobStore } from './transfers/job-store.js';
 import { Transfers } from './transfers/transfers.js';
 import { VolumeLocator } from './volumes/locate.js';
+import { measureVolume } from './volumes/measure.js';
 import { readMounts } from './volumes/mounts.js';
 
 export interface MoverConfig {
@@ -122,6 +123,10 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
     locator,
     receivers,
     transfers,
+    measure: (params, stop) => {
+      rsync.assertMay(params.identity);
+      return measureVolume({ launcher: verified, locator, rsyncPath: rsync.path }, params, stop);
+    },
     logger,
     metrics: () => metricFamilies(registry, 'dr_syncer_mover_'),
     hello: () => ({

@@ -87,8 +87,11 @@ function handlersFor(deps: ControlDeps, peer: Peer, by: string): Handlers {
     }),
     'keys.revoke': () => revocation.revoke(by),
     'volumes.locate': (params, { signal }) => mover.request('volumes.locate', params, { signal }),
+    'volumes.measure': (params, { signal }) =>
+      mover.request('volumes.measure', params, { signal, timeoutMs: 0 }),
     'grants.open': (grant, { signal }) => grants.open(grant, by, signal),
     'grants.close': async ({ id }) => ({ closed: await grants.close(id) }),
+    'grants.pace': ({ id, bytesPerSecond }) => ({ paced: grants.pace(id, bytesPerSecond) }),
     'grants.list': () => grants.list(),
     'transfers.prepare': async (params, { signal }) => {
       const answer = await mover.request('transfers.prepare', params, { signal });

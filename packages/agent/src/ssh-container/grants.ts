@@ -16,6 +16,7 @@ import type { KeyRing } from '../server/key-ring.js';
 import type { SshMetrics } from '../server/metrics.js';
 import type { Fence } from './fence.js';
 import type { MoverLink } from './mover-link.js';
+import { Pacer } from './pacer.js';
 
 export interface GrantsDeps {
   readonly mover: Pick<MoverLink, 'request' | 'onLost'>;
@@ -38,6 +39,7 @@ interface OpenGrant {
   readonly key: AuthorizedKey;
   readonly path: string;
   readonly timer: NodeJS.Timeout;
+  readonly pacer?: Pacer;
 }
 
 type CloseReason = 'Closed' | 'Expired' | 'Replaced' | 'MoverLost' | 'Fenced' | 'KeyRevoked' | 'Shutdown';
@@ -108,6 +110,19 @@ export class Grants {
     return true;
   }
 
+  /** False: there is no such grant, or it was opened without a rate. */
+  pace(id: string, bytesPerSecond: number): boolean {
+    const pacer = this.#open.get(id)?.pacer;
+    if (pacer === undefined) return false;
+    pacer.bytesPerSecond = bytesPerSecond;
+    return true;
+  }
+
+  /** What holds the streams of a grant to its rate; undefined: they have none. */
+  pacerOf(id: string): Pacer | undefined {
+    return this.#open.get(id)?.pacer;
+  }
+
   list(): Result<'grants.list'> {
     const grants = [...this.#open.values()].map(({ grant, line }) => ({
       id: grant.id,
@@ -148,7 +163,9 @@ export class Grants {
       this.#deps.keys.addGrant({ id: grant.id, allowDevices: grant.preserve.devices }, key);
       const timer = setTimeout(() => void this.close(grant.id, 'Expired'), lifetimeMs);
       timer.unref();
-      this.#open.set(grant.id, { by, grant, line, key, path, timer });
+      const { bytesPerSecond } = grant;
+      const pacer = bytesPerSecond === undefined ? {} : { pacer: new Pacer(bytesPerSecond) };
+      this.#open.set(grant.id, { by, grant, line, key, path, timer, ...pacer });
       this.#deps.metrics.grants.set(this.#open.size);
       this.#record('opened', grant, key, { path });
       return { path, user: SSH_USER };

@@ -8,6 +8,7 @@ import type { Receiver, ReceiverBackend, ReceiverExit, ReceiverTarget } from '..
 import { Refused } from '../server/refusals.js';
 import type { Fence } from './fence.js';
 import { connectUnix, type MoverLink } from './mover-link.js';
+import { paced, type Pacer } from './pacer.js';
 import { staticGrant, staticVolume } from './static-volume.js';
 
 /** The mover answers a kill with an exit; after this it is given up on. */
@@ -56,14 +57,21 @@ export class MoverReceivers implements ReceiverBackend {
   readonly #link: MoverLink;
   readonly #fence: Pick<Fence, 'check' | 'isFenced'>;
   readonly #staticSeconds: number;
+  readonly #pacerOf: (grantId: string) => Pacer | undefined;
   /** Names of the PVs that commands of the static file write to, by the ids of their grants. */
   readonly #staticWrites = new Map<string, string>();
 
   /** @param staticSeconds how long a command of the static file may run */
-  constructor(link: MoverLink, fence: Pick<Fence, 'check' | 'isFenced'>, staticSeconds: number) {
+  constructor(
+    link: MoverLink,
+    fence: Pick<Fence, 'check' | 'isFenced'>,
+    staticSeconds: number,
+    pacerOf: (grantId: string) => Pacer | undefined,
+  ) {
     this.#link = link;
     this.#fence = fence;
     this.#staticSeconds = staticSeconds;
+    this.#pacerOf = pacerOf;
   }
 
   /** Ends commands of the static file that write to volumes that are fenced by now. */
@@ -123,7 +131,7 @@ export class MoverReceivers implements ReceiverBackend {
       run = started.run;
       waiter.follow(run);
       const socket = await connectUnix(started.socket, signal);
-      return this.#receiver(socket, run, waiter);
+      return this.#receiver(socket, run, waiter, this.#pacerOf(grantId));
     } catch (err) {
       waiter.settle({ exitCode: null, signal: 'SIGKILL', stderr: '' });
       if (run !== undefined) this.#kill(run);
@@ -131,7 +139,7 @@ export class MoverReceivers implements ReceiverBackend {
     }
   }
 
-  #receiver(socket: Socket, run: string, waiter: ExitWaiter): Receiver {
+  #receiver(socket: Socket, run: string, waiter: ExitWaiter, pacer: Pacer | undefined): Receiver {
     let killed = false;
     const kill = () => {
       if (killed) return;
@@ -148,7 +156,8 @@ export class MoverReceivers implements ReceiverBackend {
       if (killed || socket.readableEnded) socket.destroy();
       else socket.once('end', () => socket.destroySoon());
     });
-    return { input: socket, output: socket, exited: waiter.exited, kill };
+    const input = pacer === undefined ? socket : paced(socket, pacer);
+    return { input, output: socket, exited: waiter.exited, kill };
   }
 
   #kill(run: string): void {

@@ -60,7 +60,9 @@ export async function runSshContainer(config: SshContainerConfig, deps: SshConta
       receivers.endFenced();
     },
   });
-  const receivers: MoverReceivers = new MoverReceivers(mover, fence, limits.totalSeconds);
+  const receivers: MoverReceivers = new MoverReceivers(mover, fence, limits.totalSeconds, (id) =>
+    grants.pacerOf(id),
+  );
   const grants: Grants = new Grants({
     mover,
     keys,

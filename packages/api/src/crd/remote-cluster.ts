@@ -77,6 +77,26 @@ const connectivity = z.object({
     ),
 });
 
+const limits = z.object({
+  concurrentTransfers: z
+    .int()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("Volume transfers to this cluster at a time. Default: the controller's setting for all."),
+  perNode: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("Volume transfers to one node of this cluster at a time. Default: the controller's setting."),
+  bandwidthLimit: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('KiB per second, shared by the transfers that run to this cluster; 0: no limit.'),
+});
+
 export const remoteClusterSpec = z.object({
   kubeconfigSecret: dnsName.describe('Secret in the same namespace with the key "kubeconfig".'),
   sshKeySecret: dnsName
@@ -100,6 +120,7 @@ export const remoteClusterSpec = z.object({
   connectivity: connectivity
     .default(connectivity.parse({}))
     .describe('How the nodes of the remote are reached.'),
+  limits: limits.default(limits.parse({})).describe('How much is transferred to this cluster at a time.'),
 });
 
 export const remoteClusterStatus = z.object({

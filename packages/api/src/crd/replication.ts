@@ -126,6 +126,25 @@ const pvcConfig = z.object({
     .optional()
     .describe("Patterns of rsync's --exclude, relative to the root of the volume."),
   bandwidthLimit: z.int().min(0).default(0).describe('KiB per second and volume; 0: no limit.'),
+  deletionGuard: z
+    .object({
+      percent: z
+        .int()
+        .min(1)
+        .max(100)
+        .default(50)
+        .describe(
+          'A source that has lost more than this share of files or bytes is not copied. 100: only when it has lost all.',
+        ),
+    })
+    .default({ percent: 50 })
+    .describe('Protects the copy from a source that is empty, shrunken or not the right one.'),
+  priority: z
+    .int()
+    .min(-1000)
+    .max(1000)
+    .default(0)
+    .describe('Volumes of a higher priority are copied first when transfers wait for their turn.'),
   timeoutSeconds: z
     .int()
     .min(0)

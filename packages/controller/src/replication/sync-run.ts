@@ -1,8 +1,9 @@
+import type PQueue from 'p-queue';
+
 import { DrError, type Replication, toDrError } from '@dr-syncer/api';
 import { decidePrivilege, type PrivilegeEnd } from '@dr-syncer/identity';
 import { isNotFound, type KubeObject, kubeToDrError, wellKnown } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
-import type PQueue from 'p-queue';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
@@ -11,6 +12,9 @@ import type { Engine } from '../engine/index.js';
 import { lossNews, type News, privilegeCondition, privilegeNews } from '../volumes/identity-conditions.js';
 import type { MoverPolicy } from '../volumes/identities.js';
 import { selectedClaims } from '../volumes/selected-claims.js';
+import { guardCondition } from '../volumes/guard/guard-status.js';
+import type { Bandwidth } from '../volumes/scheduler/bandwidth.js';
+import type { VolumeScheduler } from '../volumes/scheduler/volume-scheduler.js';
 import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
 import { outcomeOf, type SyncOutcome } from './outcome.js';
 import { type ReplicationProgress, showObjects } from './progress.js';
@@ -35,7 +39,8 @@ export interface SyncRunOptions {
   /** The engine for the objects, to be given back at the end. */
   readonly engine: (claimed: ClaimedNamespace) => Promise<HeldEngine>;
   readonly passes: PQueue;
-  readonly transfers: PQueue;
+  readonly scheduler: VolumeScheduler;
+  readonly bandwidth: Bandwidth;
   readonly placeholderImage: string;
   readonly policy: MoverPolicy;
   /** About the Replication. */
@@ -92,11 +97,10 @@ async function syncVolumes(
     : [];
   progress.beginVolumes(claims);
   changed();
-  await Promise.all(
-    claims.map((claim) => options.transfers.add(() => syncOne(options, claim, ends, signal))),
-  );
+  await Promise.all(claims.map((claim) => syncOne(options, claim, ends, signal)));
   signal.throwIfAborted();
   for (const news of lossNews(replication.status, progress.volumes)) options.tell(news);
+  if (claims.length > 0) progress.condition(guardCondition(progress.volumes));
 }
 
 /** In status and events, at the start already: each volume decides anew when its turn comes. */
@@ -141,6 +145,7 @@ async function syncOne(
     await syncVolume(
       {
         ...{ replication, request, claim, ...ends },
+        ...{ remote: options.route.remoteKey, scheduler: options.scheduler, bandwidth: options.bandwidth },
         placeholderImage: options.placeholderImage,
         policy: options.policy,
         onStatus: (fields) => {

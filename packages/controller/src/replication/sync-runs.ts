@@ -12,6 +12,8 @@ import { confirmedToken } from '../custom-resources.js';
 import type { EngineHub } from '../engine/index.js';
 import type { SyncMetrics } from '../metrics.js';
 import type { MoverPolicy } from '../volumes/identities.js';
+import type { Bandwidth } from '../volumes/scheduler/bandwidth.js';
+import type { VolumeScheduler } from '../volumes/scheduler/volume-scheduler.js';
 import { type RunPlan, regularTime } from './due.js';
 import { writeLastSync } from './last-sync.js';
 import type { LiveStandbys } from './live-standbys.js';
@@ -39,7 +41,8 @@ export interface SyncRunsOptions {
   readonly live: LiveStandbys;
   /** Passes over objects at the same time. */
   readonly concurrency: number;
-  readonly concurrentTransfers: number;
+  readonly scheduler: VolumeScheduler;
+  readonly bandwidth: Bandwidth;
   readonly placeholderImage: string;
   readonly policy: MoverPolicy;
   readonly metrics: SyncMetrics;
@@ -71,12 +74,10 @@ export class SyncRuns {
   readonly #failures = new Map<string, { count: number; at: Date }>();
   readonly #ending = new Set<Promise<void>>();
   readonly #passes: PQueue;
-  readonly #transfers: PQueue;
 
   constructor(options: SyncRunsOptions) {
     this.#options = options;
     this.#passes = new PQueue({ concurrency: options.concurrency });
-    this.#transfers = new PQueue({ concurrency: options.concurrentTransfers });
   }
 
   isRunning(key: string): boolean {
@@ -161,7 +162,7 @@ export class SyncRuns {
         ...{ request: plan.id, volumes: plan.volumes, route: start.route, remote: start.remote },
         ...{ sourceId: this.#options.sourceId, sourceAgents: this.#options.sourceAgents },
         ...{ placeholderImage: this.#options.placeholderImage, policy: this.#options.policy },
-        ...{ passes: this.#passes, transfers: this.#transfers },
+        passes: this.#passes,
         changed: () => writer.changed(),
         tell: (news) => events.record({ regarding: object, ...news }),
         engine: async (claimed) => {
@@ -172,6 +173,7 @@ export class SyncRuns {
           };
           return held;
         },
+        ...{ scheduler: this.#options.scheduler, bandwidth: this.#options.bandwidth },
       },
       signal,
     );

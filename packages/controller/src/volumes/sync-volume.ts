@@ -1,14 +1,20 @@
 import { DrError, type Replication, type VolumeStatus } from '@dr-syncer/api';
 import type { KubeObject } from '@dr-syncer/kube';
+import type { TransferState } from '@dr-syncer/ssh';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
-import { type MoverPolicy, requireIdentities } from './identities.js';
+import { readCopyRecord } from './guard/copy-record.js';
+import { rememberCopy } from './guard/remember.js';
+import { type MoverPolicy, requireIdentities, type TransferIdentities } from './identities.js';
 import { decideNow } from './identity-now.js';
 import { identityStatus, lossesOf, lossesStatus } from './identity-status.js';
 import { ensureMounted, type MountedVolume } from './mounts.js';
 import { volumeProgress } from './progress.js';
+import type { Bandwidth } from './scheduler/bandwidth.js';
+import type { Placed, VolumeScheduler } from './scheduler/volume-scheduler.js';
 import { transferVolume } from './transfer.js';
+import { CALL_MS, refOf } from './volume-transfer.js';
 
 export interface VolumeEnd {
   readonly cluster: Cluster;
@@ -21,6 +27,10 @@ export interface VolumeSync {
   readonly request: string;
   /** The claim's name, the same at both ends. */
   readonly claim: string;
+  /** `namespace/name` of the RemoteCluster. */
+  readonly remote: string;
+  readonly scheduler: VolumeScheduler;
+  readonly bandwidth: Bandwidth;
   readonly source: VolumeEnd;
   readonly destination: VolumeEnd;
   readonly placeholderImage: string;
@@ -32,13 +42,34 @@ export interface VolumeSync {
 /** Binding, scheduling and mounting; an image that has to be pulled is the longest part of it. */
 const MOUNT_TIMEOUT_MS = 180_000;
 
+interface Prepared extends Placed {
+  readonly identities: TransferIdentities;
+  readonly from: MountedVolume;
+  readonly to: MountedVolume;
+}
+
 /**
- * From claim to copy: identity, mounts at both ends, transfer.
+ * From claim to copy, when it is its turn: identity, mounts at both ends, transfer.
  *
  * @throws DrError of the step that failed
  */
 export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise<void> {
-  const { replication, request, claim, source, destination, onStatus } = sync;
+  const { replication, claim, remote, scheduler, source, destination } = sync;
+  await scheduler.run(
+    {
+      volume: `${remote}/${destination.namespace.metadata.name}/${claim}`,
+      remote,
+      namespace: source.namespace.metadata.name,
+      priority: replication.spec.pvcConfig.priority,
+      prepare: () => prepare(sync, signal),
+      transfer: (prepared) => transfer(sync, prepared, signal),
+    },
+    signal,
+  );
+}
+
+async function prepare(sync: VolumeSync, signal: AbortSignal): Promise<Prepared> {
+  const { claim, source, destination, onStatus } = sync;
   onStatus({ phase: 'Preparing' });
   const { decision, annotations } = await decideNow(sync, signal);
   onStatus({ identity: identityStatus(decision) });
@@ -69,17 +100,29 @@ export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise
       `claim ${where} is mounted by a pod of the workload at the destination`,
     );
   }
+  return { identities, from, to, sourceNode: from.node, destinationNode: to.node };
+}
+
+async function transfer(
+  sync: VolumeSync,
+  { identities, from, to }: Prepared,
+  signal: AbortSignal,
+): Promise<void> {
+  const { replication, request, source, destination, onStatus } = sync;
   onStatus({ phase: 'Transferring', sourceNode: from.node, destinationNode: to.node });
+  const share = sync.bandwidth.join(sync.remote, replication.spec.pvcConfig.bandwidthLimit);
   const state = await transferVolume(
     {
-      ...{ replication, request, identities },
+      ...{ replication, request, identities, share },
       source: { agents: source.agents, volume: from },
       destination: { agents: destination.agents, volume: to },
+      onStopped: (stopped) => rememberStop(destination, to, stopped, signal),
       onState: (progress) => onStatus(volumeProgress(progress)),
       onFacts: (facts) => onStatus({ losses: lossesStatus(lossesOf(identities, facts)) }),
     },
     signal,
-  );
+  ).finally(() => share.leave());
+  await remember(sync, { from, to }, state, signal);
   const vanished =
     state.vanished === 0
       ? {}
@@ -91,4 +134,27 @@ export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise
     lastSuccessTime: state.startedAt ?? new Date().toISOString(),
     ...vanished,
   });
+}
+
+/** For the guard of the next run. */
+async function remember(
+  { source, destination }: VolumeSync,
+  { from, to }: Pick<Prepared, 'from' | 'to'>,
+  { filesTotal: files, bytesTotal: bytes }: TransferState,
+  signal: AbortSignal,
+): Promise<void> {
+  const agent = await source.agents.peer(from.node, signal);
+  const { rootId } = await agent.request('volumes.locate', refOf(from), { signal, timeoutMs: CALL_MS });
+  const counts = files === undefined || bytes === undefined ? {} : { counts: { files, bytes } };
+  const record = { pv: from.pvName, root: rootId, ...counts };
+  await rememberCopy(destination.cluster.client, to.claim, record, signal);
+}
+
+async function rememberStop(
+  { cluster }: VolumeEnd,
+  { claim }: MountedVolume,
+  stopped: { run: string; code: string },
+  signal: AbortSignal,
+): Promise<void> {
+  await rememberCopy(cluster.client, claim, { ...readCopyRecord(claim), stopped }, signal);
 }

@@ -1,47 +1,23 @@
-import { createHash } from 'node:crypto';
-
-import { DrError, type ErrorCode, isErrorCode, type Replication, toDrError } from '@dr-syncer/api';
-import { rootModesAgree } from '@dr-syncer/identity';
+import { DrError, isErrorCode, toDrError } from '@dr-syncer/api';
 import { sleep } from '@dr-syncer/kube';
-import type { Peer, TransferOptions, TransferState, VolumeRef } from '@dr-syncer/ssh';
+import type { Peer, TransferState } from '@dr-syncer/ssh';
 
-import type { AgentEndpoint, Agents } from '../clusters/agents.js';
-import type { TransferIdentities } from './identities.js';
-import type { MountedVolume } from './mounts.js';
-
-export interface VolumeTransfer {
-  readonly replication: Replication;
-  /** Of the sync: with the claim it makes the transfer's id, by which a restarted controller finds it again. */
-  readonly request: string;
-  readonly source: { readonly agents: Agents; readonly volume: MountedVolume };
-  readonly destination: { readonly agents: Agents; readonly volume: MountedVolume };
-  readonly identities: TransferIdentities;
-  readonly onState: (state: TransferState) => void;
-  /** Called when it is known what decides which attributes travel. */
-  readonly onFacts: (facts: { readonly rootModesAgree: boolean }) => void;
-}
+import type { AgentEndpoint } from '../clusters/agents.js';
+import { beginTransfer } from './begin-transfer.js';
+import { followTransfer } from './follow-transfer.js';
+import { CALL_MS, type TransferIds, transferIds, type VolumeTransfer } from './volume-transfer.js';
 
 /** With a new key and grant each; those of one grant are the agent's own matter. */
 const ATTEMPTS = 6;
 const BACKOFF_MS = 1_000;
 const BACKOFF_LONGEST_MS = 30_000;
-/** Attempts of the agent on one grant: about five minutes without a connection. */
-const AGENT_ATTEMPTS = 9;
-const CALL_MS = 30_000;
-/** A grant outlives its transfer by this, so that the end of the transfer is what ends it. */
-const GRANT_MARGIN_S = 300;
-/** What an agent grants at most. */
-const GRANT_LONGEST_S = 7 * 86_400 - 60;
-/** An agent that cannot be reached may be at work nevertheless. */
-const LOST_MS = 10 * 60_000;
-const LOST: readonly ErrorCode[] = ['AgentUnreachable', 'AgentNotReady', 'Timeout'];
 
 /**
  * Copies one volume: tries again when the cause may pass, and each try goes on from what the one before left. When the
  * signal's reason is LeadershipLost, the transfer is left at work for the controller that comes next.
  *
  * @returns the last state, whose phase is Succeeded
- * @throws DrError what the agents say; SourceEmpty before anything is deleted
+ * @throws DrError what the agents say; what the guard says before anything is changed
  */
 export async function transferVolume(transfer: VolumeTransfer, signal: AbortSignal): Promise<TransferState> {
   const ids = transferIds(transfer);
@@ -58,25 +34,6 @@ export async function transferVolume(transfer: VolumeTransfer, signal: AbortSign
   }
 }
 
-interface TransferIds {
-  /** Of this Replication and claim, whatever the request: who the volume belongs to while it is copied. */
-  readonly holder: string;
-  readonly id: string;
-}
-
-function transferIds({ replication, request, source }: VolumeTransfer): TransferIds {
-  const holder = digest(`${replication.metadata.uid}/${source.volume.claim.metadata.uid ?? ''}`);
-  return { holder, id: `${holder}.${digest(request)}` };
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 20);
-}
-
-function refOf(volume: MountedVolume): VolumeRef {
-  return { podUid: volume.podUid, pvName: volume.pvName };
-}
-
 async function attemptTransfer(
   transfer: VolumeTransfer,
   ids: TransferIds,
@@ -91,8 +48,9 @@ async function attemptTransfer(
   const endpoint = await destination.agents.endpoint(destination.volume.node, from, signal);
   try {
     const running = await findRunning(sender, ids.id, endpoint, signal);
-    if (!running) await begin(transfer, ids, sender, receiver, endpoint, signal);
-    const state = await follow(leavingDeadEnds(transfer, endpoint, signal), ids.id, sender, signal);
+    if (!running) await beginTransfer(transfer, ids, { sender, receiver, endpoint }, signal);
+    keepPace(transfer, ids.id, signal);
+    const state = await followTransfer(leavingDeadEnds(transfer, endpoint, signal), ids.id, sender, signal);
     await end(transfer, ids.id, signal);
     return succeeded(state);
   } catch (err) {
@@ -128,6 +86,17 @@ function leavingDeadEnds(
   return { ...transfer, onState };
 }
 
+/** Tells the destination's agent how fast this transfer may be, now and whenever others come or go. */
+function keepPace({ share, destination }: VolumeTransfer, id: string, signal: AbortSignal): void {
+  const tell = async (bytesPerSecond: number) => {
+    const peer = await destination.agents.peer(destination.volume.node, signal);
+    await peer.request('grants.pace', { id, bytesPerSecond }, { signal, timeoutMs: CALL_MS });
+  };
+  // A rate that was not told holds until the next one: nothing is lost but speed, or the limit for a moment.
+  share.onChange = (rate) => void tell(rate).catch(() => undefined);
+  if (share.bytesPerSecond !== undefined) share.onChange(share.bytesPerSecond);
+}
+
 /** This process ends or leads no more; who comes next asks for the transfer by its id. */
 function isDetached(signal: AbortSignal): boolean {
   return signal.aborted && signal.reason instanceof DrError && signal.reason.code === 'LeadershipLost';
@@ -152,127 +121,6 @@ async function findRunning(
   } catch (err) {
     if (err instanceof DrError && err.code === 'TransferNotFound') return false;
     throw err;
-  }
-}
-
-async function begin(
-  { replication, source, destination, identities, onFacts }: VolumeTransfer,
-  { id, holder }: TransferIds,
-  sender: Peer,
-  receiver: Peer,
-  endpoint: AgentEndpoint,
-  signal: AbortSignal,
-): Promise<void> {
-  const call = { signal, timeoutMs: CALL_MS };
-  const { pvcConfig } = replication.spec;
-  const { preserve, idMap, origins } = identities;
-  const [prepared, target] = await Promise.all([
-    sender.request(
-      'transfers.prepare',
-      { id, holder, volume: refOf(source.volume), identity: identities.source, origins: origins.source },
-      call,
-    ),
-    receiver.request('volumes.locate', refOf(destination.volume), call),
-  ]);
-  if (prepared.volume.empty && !target.empty) {
-    throw new DrError(
-      'SourceEmpty',
-      `the volume of claim ${source.volume.claim.metadata.name} is empty, its copy is not`,
-    );
-  }
-  const asked = pvcConfig.timeoutSeconds === 0 ? Number.POSITIVE_INFINITY : pvcConfig.timeoutSeconds;
-  const lifetime = Math.min(GRANT_LONGEST_S, asked + GRANT_MARGIN_S);
-  const grant = await receiver.request(
-    'grants.open',
-    {
-      id,
-      publicKey: prepared.publicKey,
-      volume: refOf(destination.volume),
-      direction: 'write',
-      allowDelete: true,
-      from: [...endpoint.from],
-      expiresAt: new Date(Date.now() + lifetime * 1000).toISOString(),
-      identity: identities.destination,
-      origins: origins.destination,
-      idMap,
-      preserve,
-      holder,
-      streams: 1,
-    },
-    call,
-  );
-  const facts = {
-    rootModesAgree: rootModesAgree(prepared.volume.rootMode, target.rootMode, identities.destination),
-  };
-  onFacts(facts);
-  const options: TransferOptions = {
-    delete: true,
-    excludePaths: pvcConfig.excludePaths ?? [],
-    bandwidthLimitKiB: pvcConfig.bandwidthLimit,
-    startTimeoutSeconds: pvcConfig.startTimeoutSeconds,
-    stallTimeoutSeconds: pvcConfig.stallTimeoutSeconds,
-    attempts: AGENT_ATTEMPTS,
-    totalTimeoutSeconds: pvcConfig.timeoutSeconds,
-    checksum: false,
-    ...preserve,
-  };
-  const { host, port, hostKeys } = endpoint;
-  await sender.request(
-    'transfers.start',
-    {
-      id,
-      destination: {
-        ...{ host, port, hostKeys: [...hostKeys], path: grant.path },
-        identity: identities.destination,
-        ...facts,
-      },
-      options,
-    },
-    call,
-  );
-}
-
-/** Until the transfer has ended. A lost control connection is made anew: the transfer is the agent's and goes on. */
-async function follow(
-  { source, onState }: VolumeTransfer,
-  id: string,
-  first: Peer,
-  signal: AbortSignal,
-): Promise<TransferState> {
-  let heard = performance.now();
-  for (let peer: Peer | undefined = first, lost = 0; ;) {
-    try {
-      peer ??= await source.agents.peer(source.volume.node, signal);
-      const state = await watch(peer, id, signal, (progress) => {
-        heard = performance.now();
-        onState(progress);
-      });
-      onState(state);
-      return state;
-    } catch (err) {
-      signal.throwIfAborted();
-      lost += 1;
-      peer = undefined;
-      if (!(err instanceof DrError) || !LOST.includes(err.code) || performance.now() - heard > LOST_MS)
-        throw err;
-      await sleep(Math.min(500 * lost, 5_000), signal);
-    }
-  }
-}
-
-async function watch(
-  peer: Peer,
-  id: string,
-  signal: AbortSignal,
-  onState: (state: TransferState) => void,
-): Promise<TransferState> {
-  const stop = peer.on('transfer', (state) => {
-    if (state.id === id) onState(state);
-  });
-  try {
-    return await peer.request('transfers.watch', { id }, { signal, timeoutMs: 0 });
-  } finally {
-    stop();
   }
 }
 

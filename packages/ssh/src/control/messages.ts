@@ -36,8 +36,12 @@ export const volumeInfoSchema = z.object({
   empty: z.boolean(),
   /** Permission bits of the root directory, with setuid, setgid and sticky. */
   rootMode: z.number().int(),
+  /** Inode number and time of birth of the root directory: not the same for another file system at the same place. */
+  rootId: z.string(),
 });
 export type VolumeInfo = z.infer<typeof volumeInfoSchema>;
+
+const rate = z.number().int().min(1024);
 
 export const grantSchema = z.strictObject({
   id,
@@ -64,12 +68,16 @@ export const grantSchema = z.strictObject({
   holder: id,
   /** Connections at a time. One more ends the oldest: a transfer that tries again has not always been missed before. */
   streams: z.number().int().min(1).max(32),
+  /** What comes in over all streams is taken no faster than this (bytes per second), which may be changed later. */
+  bytesPerSecond: rate.optional(),
 });
 export type Grant = z.infer<typeof grantSchema>;
 
+const excludePathsSchema = z.array(z.string().min(1).max(4096)).max(256);
+
 export const transferOptionsSchema = z.strictObject({
   delete: z.boolean(),
-  excludePaths: z.array(z.string().min(1).max(4096)).max(256),
+  excludePaths: excludePathsSchema,
   /** KiB a second as rsync's --bwlimit counts; 0: unlimited. */
   bandwidthLimitKiB: z.number().int().min(0),
   /** From the start of an attempt until the destination's rsync has answered. */
@@ -264,8 +272,25 @@ export const methods = {
     result: z.object({ families: z.array(metricFamilySchema).max(200) }),
   },
   'volumes.locate': { params: volumeRefSchema, result: volumeInfoSchema },
+  /**
+   * Counts what a transfer would look at, with the eyes of the identity: files, directories and all else, and the size of
+   * the files. Takes as long as reading all directories does; ends when the one who asked goes.
+   */
+  'volumes.measure': {
+    params: z.strictObject({
+      volume: volumeRefSchema,
+      identity: identitySchema,
+      excludePaths: excludePathsSchema,
+    }),
+    result: z.object({ files: z.number(), bytes: z.number() }),
+  },
   'grants.open': { params: grantSchema, result: z.object({ path: z.string(), user: z.string() }) },
   'grants.close': { params: z.strictObject({ id }), result: z.object({ closed: z.boolean() }) },
+  /** For a grant that was opened with a rate: another one, from now on. */
+  'grants.pace': {
+    params: z.strictObject({ id, bytesPerSecond: rate }),
+    result: z.object({ paced: z.boolean() }),
+  },
   'grants.list': {
     params: z.strictObject({}),
     result: z.object({ grants: z.array(z.object({ id, line: z.string(), expiresAt: time })) }),
@@ -313,7 +338,7 @@ export const methods = {
   },
   /** `ssh` container to `mover` only: fix the directory and identity of a grant. */
   'receivers.open': {
-    params: grantSchema.omit({ publicKey: true, from: true, origins: true }),
+    params: grantSchema.omit({ publicKey: true, from: true, origins: true, bytesPerSecond: true }),
     result: z.object({ path: z.string() }),
   },
   'receivers.close': { params: z.strictObject({ id }), result: z.object({ closed: z.boolean() }) },

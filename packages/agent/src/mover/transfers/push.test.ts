@@ -321,6 +321,24 @@ describe('Given an agent with volumes', () => {
     expect(differences(from, to)).toEqual([]);
   });
 
+  test('When the grant has a rate, then it is kept, and a new one holds from then on', async () => {
+    await writeFile(join(from.path, 'file'), randomBytes(12_000_000));
+    const id = await agent.begin(control, from, to, { ...privileged, grant: { bytesPerSecond: 2_000_000 } });
+    const began = performance.now();
+    await eventually(() => (readPartial(to.path) > 3_000_000 ? true : undefined));
+    expect(performance.now() - began).toBeGreaterThan(1_000);
+    expect(await control.peer.request('grants.pace', { id, bytesPerSecond: 1_000_000_000 })).toEqual({
+      paced: true,
+    });
+    const state = await ended(id);
+    expect(state.phase).toBe('Succeeded');
+    // 6 s at the first rate.
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await control.peer.request('grants.pace', { id: 'none', bytesPerSecond: 1_024 })).toEqual({
+      paced: false,
+    });
+  });
+
   test('When the total time is over, then it is ended', async () => {
     await writeFile(join(from.path, 'file'), Buffer.alloc(20_000_000, 'x'));
     const options = { bandwidthLimitKiB: 2_000, totalTimeoutSeconds: 1 };
@@ -375,53 +393,6 @@ describe('Given an agent with volumes', () => {
     });
     expect(Date.parse(last.firstByteAt ?? '')).toBeGreaterThanOrEqual(Date.parse(last.startedAt ?? ''));
     expect(Date.parse(last.firstByteAt ?? '')).toBeLessThan(Date.parse(last.finishedAt ?? ''));
-  });
-
-  test('When the mover is restarted, then its transfers are known as interrupted and the next attempt goes on', async () => {
-    const other = await TestAgent.start();
-    try {
-      const here = await other.kubelet.volume();
-      const there = await other.kubelet.volume();
-      await writeFile(join(here.path, 'file'), randomBytes(20_000_000));
-      const connection = await other.control();
-      const id = await other.begin(connection, here, there, {
-        ...privileged,
-        options: { bandwidthLimitKiB: 8_000, attempts: 9 },
-      });
-      await eventually(() => (readPartial(there.path) > 3_000_000 ? true : undefined));
-      await other.restartMover();
-
-      const state = await connection.peer.request('transfers.watch', { id }, { timeoutMs: 0 });
-      expect(state).toMatchObject({ id, phase: 'Failed', error: { code: 'TransferInterrupted' } });
-      expect(await connection.peer.request('grants.list', {})).toEqual({ grants: [] });
-      expect(await connection.peer.request('transfers.forget', { id })).toEqual({ forgotten: true });
-
-      const next = await other.push(here, there, privileged);
-      expect(next.phase).toBe('Succeeded');
-      expect(next.literalBytes).toBeLessThan(19_000_000);
-      expect(differences(here, there)).toEqual([]);
-      expect(await readdir(join(other.config.privateDir, 'states'))).toEqual([]);
-    } finally {
-      await other.stop();
-    }
-  });
-
-  test('When the ssh container goes, then its receivers go and transfers of this side do not', async () => {
-    const other = await TestAgent.start();
-    try {
-      const here = await other.kubelet.volume();
-      const there = await other.kubelet.volume();
-      await writeFile(join(here.path, 'file'), Buffer.alloc(20_000_000, 'x'));
-      const connection = await other.control();
-      await other.begin(connection, here, there, { ...privileged, options: { bandwidthLimitKiB: 2_000 } });
-      await eventually(() => (rsyncServers().length > 0 ? true : undefined));
-      await other.stopSsh();
-      await eventually(() => (rsyncServers().length === 0 ? true : undefined));
-      await other.kubelet.unmount(there.path);
-    } finally {
-      await other.stop();
-    }
-    expect(movers()).toEqual([]);
   });
 });
 

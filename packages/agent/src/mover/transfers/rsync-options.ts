@@ -37,8 +37,10 @@ export function pushOptions(
   ];
 }
 
-/** The first rule that matches counts, so ours stand before those of the user, and both before those for all. */
-function filterOptions({ excludePaths }: Pick<TransferOptions, 'excludePaths'>): string[] {
+/**
+ * What is never looked at. The first rule that matches counts, so ours stand before those of the user, and both before those for all.
+ */
+export function filterOptions({ excludePaths }: Pick<TransferOptions, 'excludePaths'>): string[] {
   return [
     // Made by mkfs at either end.
     '--filter=- /lost+found',

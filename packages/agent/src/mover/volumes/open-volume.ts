@@ -48,7 +48,7 @@ export class OpenVolume {
   async info(): Promise<VolumeInfo> {
     const { fsType, source, superOptions } = this.#mount;
     const mountContext = optionValue(superOptions, 'context');
-    const [space, root] = await Promise.all([statfs(this.cwd), stat(this.cwd)]);
+    const [space, root] = await Promise.all([statfs(this.cwd), stat(this.cwd, { bigint: true })]);
     return {
       path: this.path,
       fsType,
@@ -59,7 +59,8 @@ export class OpenVolume {
       capacityBytes: space.blocks * space.bsize,
       usedBytes: (space.blocks - space.bfree) * space.bsize,
       empty: await isEmpty(this.cwd),
-      rootMode: root.mode & 0o7777,
+      rootMode: Number(root.mode) & 0o7777,
+      rootId: `${root.ino}:${root.birthtimeNs}`,
     };
   }
 

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+
+import type { Replication } from '@dr-syncer/api';
+import type { TransferState, VolumeRef } from '@dr-syncer/ssh';
+
+import type { Agents } from '../clusters/agents.js';
+import type { TransferIdentities } from './identities.js';
+import type { MountedVolume } from './mounts.js';
+import type { BandwidthShare } from './scheduler/bandwidth.js';
+
+/** For requests to agents that need no work of any length. */
+export const CALL_MS = 30_000;
+
+export interface VolumeTransfer {
+  readonly replication: Replication;
+  /** Of the sync: with the claim it makes the transfer's id, by which a restarted controller finds it again. */
+  readonly request: string;
+  readonly source: { readonly agents: Agents; readonly volume: MountedVolume };
+  readonly destination: { readonly agents: Agents; readonly volume: MountedVolume };
+  readonly identities: TransferIdentities;
+  /** Of what the remote cluster may be sent. */
+  readonly share: BandwidthShare;
+  /** The guard has stopped this run: kept for when a person confirms it. */
+  readonly onStopped: (stopped: { run: string; code: string }) => Promise<void>;
+  readonly onState: (state: TransferState) => void;
+  /** Called when it is known what decides which attributes travel. */
+  readonly onFacts: (facts: { readonly rootModesAgree: boolean }) => void;
+}
+
+export interface TransferIds {
+  /** Of this Replication and claim, whatever the request: who the volume belongs to while it is copied. */
+  readonly holder: string;
+  readonly id: string;
+}
+
+export function transferIds({ replication, request, source }: VolumeTransfer): TransferIds {
+  const holder = digest(`${replication.metadata.uid}/${source.volume.claim.metadata.uid ?? ''}`);
+  return { holder, id: `${holder}.${digest(request)}` };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 20);
+}
+
+export function refOf(volume: MountedVolume): VolumeRef {
+  return { podUid: volume.podUid, pvName: volume.pvName };
+}
