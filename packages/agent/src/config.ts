@@ -26,6 +26,12 @@ const environment = z.object({
   /** Of the mover alone. */
   PRIVATE_DIR: directory.default('/run/dr-syncer-mover'),
   KUBELET_DIR: directory.default('/var/lib/kubelet'),
+  /** Directories of the node whose volumes may be copied though they have no mount below KUBELET_DIR. */
+  HOST_PATH_PREFIXES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter(Boolean))
+    .pipe(z.array(directory)),
   NSS_WRAPPER: z.string().default('libnss_wrapper.so'),
 });
 

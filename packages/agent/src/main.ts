@@ -70,6 +70,7 @@ async function mover({ config, logger, registry, signal }: Context): Promise<voi
       socketDir: config.SOCKET_DIR,
       privateDir: config.PRIVATE_DIR,
       kubeletDir: config.KUBELET_DIR,
+      hostPathPrefixes: config.HOST_PATH_PREFIXES,
       nodeName: config.NODE_NAME,
       version: version(),
       ...{ sshUid: SSH_ID, sshGid: SSH_ID },

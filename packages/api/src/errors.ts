@@ -180,6 +180,11 @@ const table = {
     remedy:
       'The standby is active, so its volumes take no data. "dr-syncer failback" hands it back, when that is wanted.',
   },
+  HostPathNotAllowed: {
+    kind: 'wait',
+    remedy:
+      'The volume is a directory of its node. Name a prefix of its path in agentDeployment.hostPathPrefixes (source: SOURCE_HOST_PATH_PREFIXES) to have such volumes copied.',
+  },
   VolumeReadOnly: {
     kind: 'wait',
     remedy:

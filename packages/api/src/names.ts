@@ -20,6 +20,8 @@ export const label = {
   replication: `${API_GROUP}/replication`,
   /** On placeholder pods: UID of the claim they hold mounted. */
   placeholder: `${API_GROUP}/placeholder-for`,
+  /** On placeholder pods: hash of the UID of the source cluster whose controller made it. */
+  controller: `${API_GROUP}/controller`,
   /** On Deployments and StatefulSets: replicas of the standby instead of 0. */
   scaleOverride: `${API_GROUP}/scale-override`,
 } as const;

@@ -34,8 +34,7 @@ import { Deletion } from './replication/deletion.js';
 import { LiveStandbys } from './replication/live-standbys.js';
 import { ReplicationReconciler } from './replication/reconciler.js';
 import { SyncRuns } from './replication/sync-runs.js';
-import { Bandwidth } from './volumes/scheduler/bandwidth.js';
-import { VolumeScheduler } from './volumes/scheduler/volume-scheduler.js';
+import { volumeServices } from './volumes/volume-services.js';
 import { StateMetrics } from './state-metrics.js';
 import { version } from './version.js';
 
@@ -145,22 +144,13 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
       logger.warn('objects can not be followed', { resource: resource.plural, err }),
   });
   const live = new LiveStandbys({ logger });
-  const scheduler = new VolumeScheduler(
-    {
-      transfers: config.CONCURRENT_TRANSFERS,
-      perNode: config.CONCURRENT_TRANSFERS_PER_NODE,
-      ofRemote: (key) => {
-        const { concurrentTransfers: transfers, perNode } = remotes.get(key)?.spec.limits ?? {};
-        return { ...(transfers !== undefined && { transfers }), ...(perNode !== undefined && { perNode }) };
-      },
-    },
-    context.registry,
-  );
+  const volumes = volumeServices({
+    ...{ config, source: source.client, sourceId, remotes, registry: context.registry, logger },
+  });
   const runs = new SyncRuns({
     ...{ source, sourceId, sourceAgents, hub, live, metrics, events, logger },
     concurrency: config.CONCURRENT_SYNCS,
-    ...{ scheduler, bandwidth: new Bandwidth((key) => remotes.get(key)?.spec.limits.bandwidthLimit ?? 0) },
-    placeholderImage: config.PLACEHOLDER_IMAGE,
+    volumeServices: volumes,
     policy: moverPolicyOf(config),
     current: (key) => replicationMirror.store.get(key),
     onChange: (key, afterMs) => replicationQueue.addAfter(key, afterMs),
@@ -190,6 +180,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   try {
     await Promise.all([
       keepInstalled(sourceAgents, logger, signal),
+      volumes.keeper.run(signal),
       runController(
         {
           ...common,
@@ -250,6 +241,7 @@ async function makeSourceAgents(
     settings: {
       image: config.AGENT_IMAGE,
       kubeletDir: config.SOURCE_KUBELET_DIR,
+      hostPathPrefixes: config.SOURCE_HOST_PATH_PREFIXES.split(',').filter(Boolean),
       port: config.SOURCE_AGENT_PORT,
       environment: agentEnvironment(config),
     },

@@ -37,8 +37,15 @@ const environment = z.object({
   AGENT_SSH_ALGORITHMS: jsonSettingText(sshAlgorithmsSchema),
   AGENT_IMAGE: z.string().default('localhost/dr-syncer-agent:dev'),
   PLACEHOLDER_IMAGE: z.string().default('registry.k8s.io/pause:3.10'),
+  /** How long a placeholder pod that nothing uses is kept for the next sync (s). */
+  PLACEHOLDER_TTL_SECONDS: z.coerce.number().int().min(0).max(604_800).default(900),
   /** The kubelet's directory on the nodes of the source cluster. */
   SOURCE_KUBELET_DIR: z.string().regex(/^\//).default('/var/lib/kubelet'),
+  /** Directories of the source's nodes whose hostPath volumes may be copied: comma-separated. */
+  SOURCE_HOST_PATH_PREFIXES: z
+    .string()
+    .regex(/^((\/[A-Za-z0-9._-]+)+(,(\/[A-Za-z0-9._-]+)+)*)?$/)
+    .default(''),
   SOURCE_AGENT_PORT: port.default(2222),
   POD_IP: z.string().optional(),
   /** At which the source's agents reach this process, for data that goes by port-forward; default: POD_IP. */

@@ -27,6 +27,8 @@ export interface MoverConfig {
   readonly privateDir: string;
   /** The kubelet's root directory as this container sees it. */
   readonly kubeletDir: string;
+  /** Directories of the node, under the same paths in this container, whose volumes may be named by their paths. */
+  readonly hostPathPrefixes: readonly string[];
   /** The node's name in the API server. */
   readonly nodeName: string;
   /** The agent's own version. */
@@ -91,7 +93,10 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
   const mounts = await readMounts();
   const selinux = mounts.some((mount) => mount.fsType === 'selinuxfs');
   const directories = await prepareDirectories(config.socketDir, config.privateDir, config.sshGid);
-  const locator = new VolumeLocator({ kubeletDir: await realpath(config.kubeletDir) });
+  const locator = new VolumeLocator({
+    kubeletDir: await realpath(config.kubeletDir),
+    hostPathPrefixes: config.hostPathPrefixes,
+  });
   const cgroups = await ProcessCgroups.find(mounts, await readOwnCgroups());
   const verified = new VerifiedLauncher({ launch, verify: verifyProcess }, directories.gates, cgroups);
   const transfers: Transfers = new Transfers({

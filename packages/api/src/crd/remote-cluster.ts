@@ -37,6 +37,13 @@ const agentDeployment = z.object({
     .regex(/^\/[A-Za-z0-9._/-]{1,200}$/)
     .default('/var/lib/kubelet')
     .describe("The kubelet's directory on the nodes."),
+  hostPathPrefixes: z
+    .array(z.string().regex(/^(\/[A-Za-z0-9._-]{1,255}){1,20}$/))
+    .max(16)
+    .optional()
+    .describe(
+      'Directories of the nodes whose volumes may be copied though they are mere paths (hostPath, local-path). Default: none.',
+    ),
   port: z
     .int()
     .min(1)

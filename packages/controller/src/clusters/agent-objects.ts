@@ -76,12 +76,17 @@ function podSpec(settings: AgentSettings): Record<string, unknown> {
       { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
       { name: 'mover', emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } },
       { name: 'pods', hostPath: { path: `${settings.kubeletDir}/pods`, type: 'Directory' } },
+      ...hostPaths(settings).map(({ name, path }) => ({ name, hostPath: { path } })),
     ],
   };
 }
 
 function hostKeyItems(): object[] {
   return hostKeyFiles.map((file) => ({ key: file, path: file }));
+}
+
+function hostPaths({ hostPathPrefixes = [] }: AgentSettings): { name: string; path: string }[] {
+  return hostPathPrefixes.map((path, index) => ({ name: `host-path-${index}`, path }));
 }
 
 function env({ environment }: AgentSettings): object[] {
@@ -139,7 +144,16 @@ function moverContainer(settings: AgentSettings): Record<string, unknown> {
     image,
     imagePullPolicy: 'IfNotPresent',
     args: ['node', '/app/packages/agent/dist/main.js', 'mover'],
-    env: [...env(settings), { name: 'KUBELET_DIR', value: kubeletDir }],
+    env: [
+      ...env(settings),
+      { name: 'KUBELET_DIR', value: kubeletDir },
+      {
+        name: 'HOST_PATH_PREFIXES',
+        value: hostPaths(settings)
+          .map(({ path }) => path)
+          .join(','),
+      },
+    ],
     securityContext: {
       runAsUser: 0,
       runAsGroup: 0,
@@ -156,6 +170,10 @@ function moverContainer(settings: AgentSettings): Record<string, unknown> {
       { name: 'mover', mountPath: '/run/dr-syncer-mover' },
       // Volumes that kubelet mounts later appear here.
       { name: 'pods', mountPath: `${kubeletDir}/pods`, mountPropagation: 'HostToContainer' },
+      // Where they are on the node, so that a PV's own path leads to it.
+      ...hostPaths(settings).map(({ name, path }) => ({
+        ...{ name, mountPath: path, mountPropagation: 'HostToContainer' },
+      })),
     ],
   };
 }

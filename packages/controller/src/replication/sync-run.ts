@@ -13,8 +13,7 @@ import { lossNews, type News, privilegeCondition, privilegeNews } from '../volum
 import type { MoverPolicy } from '../volumes/identities.js';
 import { selectedClaims } from '../volumes/selected-claims.js';
 import { guardCondition } from '../volumes/guard/guard-status.js';
-import type { Bandwidth } from '../volumes/scheduler/bandwidth.js';
-import type { VolumeScheduler } from '../volumes/scheduler/volume-scheduler.js';
+import type { VolumeServices } from '../volumes/services.js';
 import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
 import { outcomeOf, type SyncOutcome } from './outcome.js';
 import { type ReplicationProgress, showObjects } from './progress.js';
@@ -39,9 +38,7 @@ export interface SyncRunOptions {
   /** The engine for the objects, to be given back at the end. */
   readonly engine: (claimed: ClaimedNamespace) => Promise<HeldEngine>;
   readonly passes: PQueue;
-  readonly scheduler: VolumeScheduler;
-  readonly bandwidth: Bandwidth;
-  readonly placeholderImage: string;
+  readonly volumeServices: VolumeServices;
   readonly policy: MoverPolicy;
   /** About the Replication. */
   readonly tell: (news: News) => void;
@@ -145,8 +142,7 @@ async function syncOne(
     await syncVolume(
       {
         ...{ replication, request, claim, ...ends },
-        ...{ remote: options.route.remoteKey, scheduler: options.scheduler, bandwidth: options.bandwidth },
-        placeholderImage: options.placeholderImage,
+        ...{ remote: options.route.remoteKey, services: options.volumeServices, owner: options.sourceId },
         policy: options.policy,
         onStatus: (fields) => {
           progress.volume(claim, fields);

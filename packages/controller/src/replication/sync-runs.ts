@@ -12,8 +12,7 @@ import { confirmedToken } from '../custom-resources.js';
 import type { EngineHub } from '../engine/index.js';
 import type { SyncMetrics } from '../metrics.js';
 import type { MoverPolicy } from '../volumes/identities.js';
-import type { Bandwidth } from '../volumes/scheduler/bandwidth.js';
-import type { VolumeScheduler } from '../volumes/scheduler/volume-scheduler.js';
+import type { VolumeServices } from '../volumes/services.js';
 import { type RunPlan, regularTime } from './due.js';
 import { writeLastSync } from './last-sync.js';
 import type { LiveStandbys } from './live-standbys.js';
@@ -41,9 +40,7 @@ export interface SyncRunsOptions {
   readonly live: LiveStandbys;
   /** Passes over objects at the same time. */
   readonly concurrency: number;
-  readonly scheduler: VolumeScheduler;
-  readonly bandwidth: Bandwidth;
-  readonly placeholderImage: string;
+  readonly volumeServices: VolumeServices;
   readonly policy: MoverPolicy;
   readonly metrics: SyncMetrics;
   readonly events: EventRecorder;
@@ -161,7 +158,7 @@ export class SyncRuns {
         ...{ replication, progress, logger, source },
         ...{ request: plan.id, volumes: plan.volumes, route: start.route, remote: start.remote },
         ...{ sourceId: this.#options.sourceId, sourceAgents: this.#options.sourceAgents },
-        ...{ placeholderImage: this.#options.placeholderImage, policy: this.#options.policy },
+        ...{ volumeServices: this.#options.volumeServices, policy: this.#options.policy },
         passes: this.#passes,
         changed: () => writer.changed(),
         tell: (news) => events.record({ regarding: object, ...news }),
@@ -173,7 +170,6 @@ export class SyncRuns {
           };
           return held;
         },
-        ...{ scheduler: this.#options.scheduler, bandwidth: this.#options.bandwidth },
       },
       signal,
     );

@@ -4,7 +4,7 @@ import { type Refusal } from '@dr-syncer/identity';
 
 import { decideIdentities, type End, type IdentityDecision, type MoverPolicy } from './identities.js';
 import { identityStatus, lossesOf, lossesStatus } from './identity-status.js';
-import { type Pod, workloadPods } from './mounts.js';
+import { type Pod, workloadPods } from './pods.js';
 import { selectedClaims } from './selected-claims.js';
 
 /** What the next transfer of a volume would run as, if it began now. */

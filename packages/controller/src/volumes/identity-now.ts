@@ -1,7 +1,7 @@
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 
 import { decideIdentities, type End, type IdentityDecision } from './identities.js';
-import { type Pod, workloadPods } from './mounts.js';
+import { type Pod, workloadPods } from './pods.js';
 import type { VolumeEnd, VolumeSync } from './sync-volume.js';
 
 /** A decision with the annotations that it was made from. */

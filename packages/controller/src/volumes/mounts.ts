@@ -1,5 +1,4 @@
-import { annotation, DrError, FIELD_MANAGER, label } from '@dr-syncer/api';
-import type { WorkloadPod } from '@dr-syncer/identity';
+import { annotation, DrError, FIELD_MANAGER } from '@dr-syncer/api';
 import {
   isAlreadyExists,
   isConflict,
@@ -16,28 +15,17 @@ import {
   placeholderPod,
   type PlaceholderOptions,
 } from './placeholder.js';
-
-interface PodVolume {
-  name: string;
-  persistentVolumeClaim?: { claimName: string };
-}
-interface PodContainer {
-  name: string;
-  securityContext?: unknown;
-  volumeMounts?: { name: string }[];
-}
-export interface Pod extends KubeObject {
-  spec: { nodeName?: string; volumes?: PodVolume[]; containers?: PodContainer[]; securityContext?: unknown };
-  status?: {
-    phase?: string;
-    containerStatuses?: { state?: { waiting?: { reason?: string; message?: string } } }[];
-    conditions?: { type: string; status: string; reason?: string; message?: string }[];
-  };
-}
-export interface Claim extends KubeObject {
-  spec: { volumeName?: string; volumeMode?: string; storageClassName?: string };
-  status?: { phase?: string };
-}
+import {
+  type Claim,
+  destinationInUse,
+  holdsMount,
+  isDone,
+  isPlaceholder,
+  isShared,
+  type Pod,
+  podsOf,
+  workloadOf,
+} from './pods.js';
 
 /** A volume that is mounted on a node by a pod. */
 export interface MountedVolume {
@@ -46,101 +34,126 @@ export interface MountedVolume {
   readonly podUid: string;
   readonly node: string;
   readonly placeholder: boolean;
+  /** The PV's own path on the node, where it has one and no mount of its own below the kubelet's directory. */
+  readonly hostPath?: string;
 }
 
 const POLL_MS = 250;
-
-/** Pods of the namespace that mount the claim, those of others before our own placeholder. */
-export function podsOf(pods: readonly Pod[], claim: string): Pod[] {
-  return pods
-    .filter((pod) => (pod.spec.volumes ?? []).some((one) => one.persistentVolumeClaim?.claimName === claim))
-    .sort((a, b) => Number(isPlaceholder(a)) - Number(isPlaceholder(b)));
-}
-
-export function isPlaceholder(pod: Pod): boolean {
-  return pod.metadata.labels?.[label.placeholder] !== undefined;
-}
-
-/** Running means that kubelet has mounted all its volumes. */
-function holdsMount(pod: Pod): boolean {
-  return (
-    pod.status?.phase === 'Running' &&
-    pod.spec.nodeName !== undefined &&
-    pod.metadata.deletionTimestamp === undefined
-  );
-}
-
-/** What the identity is worked out from: the contexts of the pods that mount the claim. */
-export function workloadPods(pods: readonly Pod[], claim: string): WorkloadPod[] {
-  return podsOf(pods, claim)
-    .filter((pod) => !isPlaceholder(pod))
-    .map((pod) => {
-      const names = (pod.spec.volumes ?? [])
-        .filter((one) => one.persistentVolumeClaim?.claimName === claim)
-        .map((one) => one.name);
-      const containers = (pod.spec.containers ?? []).filter((container) =>
-        container.volumeMounts?.some((mount) => names.includes(mount.name)),
-      );
-      return {
-        name: pod.metadata.name,
-        securityContext: pod.spec.securityContext,
-        containers: containers.map(({ name, securityContext }) => ({ name, securityContext })),
-      };
-    });
-}
 
 export interface MountOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly claim: string;
-  readonly placeholder: Omit<PlaceholderOptions, 'namespace' | 'claim'>;
+  readonly placeholder: Omit<PlaceholderOptions, 'namespace' | 'claim' | 'tolerateAll'>;
   readonly timeoutMs: number;
+  /** Nobody of the workload may have it mounted: it is written to. */
+  readonly exclusive: boolean;
 }
 
 /**
  * Makes sure that a pod holds the claim's volume mounted and says where: a running pod of the workload when there is
  * one, else a placeholder.
  *
- * @throws DrError VolumeModeUnsupported, ClaimNotBound, VolumeNotMounted with what Kubernetes says about it
+ * @throws DrError VolumeModeUnsupported, DestinationInUse, ClaimNotBound, VolumeNotMounted with what Kubernetes says
  */
 export async function ensureMounted(options: MountOptions, signal: AbortSignal): Promise<MountedVolume> {
-  const { client, namespace, claim: name, timeoutMs } = options;
+  const { client, namespace, claim: name, timeoutMs, exclusive } = options;
   const deadline = performance.now() + timeoutMs;
-  for (let created = false; ;) {
-    const claim = await client.find<Claim>(
-      { resource: wellKnown.persistentVolumeClaims, namespace, name },
-      { signal },
-    );
-    if (claim === undefined) throw new DrError('ClaimNotBound', `claim ${namespace}/${name} does not exist`);
-    if (claim.spec.volumeMode === 'Block') {
-      throw new DrError('VolumeModeUnsupported', `claim ${namespace}/${name} has volumeMode Block`);
-    }
+  for (;;) {
+    const claim = await claimOf(options, signal);
     const { items } = await client.list<Pod>(wellKnown.pods, { namespace, signal });
     const pods = podsOf(items, name);
-    const holder = pods.find(holdsMount);
-    const stale = pods.find((pod) => isStale(pod, options.placeholder));
-    if (stale !== undefined) {
-      await removePlaceholder(options, stale, signal);
-    } else if (holder !== undefined && claim.spec.volumeName !== undefined) {
-      return {
-        claim,
-        pvName: claim.spec.volumeName,
-        podUid: holder.metadata.uid ?? '',
-        node: holder.spec.nodeName ?? '',
-        placeholder: isPlaceholder(holder),
-      };
+    const late = performance.now() > deadline;
+    const foreign = exclusive ? workloadOf(pods, name) : undefined;
+    if (foreign !== undefined) {
+      // One that is ending lets go of the volume soon.
+      if (late || foreign.metadata.deletionTimestamp === undefined) {
+        throw destinationInUse(namespace, name, foreign);
+      }
+    } else {
+      const mounted = await step(options, claim, pods, signal);
+      if (mounted !== undefined) return mounted;
     }
-    // A workload pod that is being started will mount it; with a placeholder beside it the two could want two nodes.
-    if (!created && pods.every((pod) => pod.metadata.deletionTimestamp !== undefined || isDone(pod))) {
-      created = await createPlaceholder(options, claim, signal);
-    }
-    if (performance.now() > deadline) throw await notMounted(options, claim, pods, signal);
+    if (late) throw await notMounted(options, claim, pods, signal);
     await sleep(POLL_MS, signal);
   }
 }
 
-function isDone(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+async function claimOf(
+  { client, namespace, claim: name }: MountOptions,
+  signal: AbortSignal,
+): Promise<Claim> {
+  const ref = { resource: wellKnown.persistentVolumeClaims, namespace, name };
+  const claim = await client.find<Claim>(ref, { signal });
+  if (claim === undefined) throw new DrError('ClaimNotBound', `claim ${namespace}/${name} does not exist`);
+  if (claim.spec.volumeMode === 'Block') {
+    throw new DrError('VolumeModeUnsupported', `claim ${namespace}/${name} has volumeMode Block`);
+  }
+  return claim;
+}
+
+/** The mounted volume, or what can be done towards it. */
+async function step(
+  options: MountOptions,
+  claim: Claim,
+  pods: readonly Pod[],
+  signal: AbortSignal,
+): Promise<MountedVolume | undefined> {
+  const stale = pods.find((pod) => isStale(pod, options.placeholder));
+  if (stale !== undefined) {
+    await removePlaceholder(options, stale, signal);
+    return undefined;
+  }
+  const holder = pods.find(holdsMount);
+  if (holder === undefined) {
+    if (mayHold(claim, pods)) await createPlaceholder(options, claim, signal);
+    return undefined;
+  }
+  const volume = await volumeOf(options, claim, signal);
+  if (volume === undefined) return undefined;
+  const hostPath = hostPathOf(volume);
+  return {
+    claim,
+    pvName: volume.metadata.name,
+    podUid: holder.metadata.uid ?? '',
+    node: holder.spec.nodeName ?? '',
+    placeholder: isPlaceholder(holder),
+    ...(hostPath !== undefined && { hostPath }),
+  };
+}
+
+interface Volume extends KubeObject {
+  spec: { hostPath?: { path: string }; nodeAffinity?: { required?: unknown } };
+}
+
+/** Undefined: the claim is not bound yet. */
+async function volumeOf(
+  { client }: MountOptions,
+  { spec: { volumeName } }: Claim,
+  signal: AbortSignal,
+): Promise<Volume | undefined> {
+  if (volumeName === undefined) return undefined;
+  return client.find<Volume>({ resource: wellKnown.persistentVolumes, name: volumeName }, { signal });
+}
+
+/** PersistentVolumes are made by administrators and provisioners: what they name is not a tenant's choice. */
+function hostPathOf(volume: Volume): string | undefined {
+  return volume.spec.hostPath?.path;
+}
+
+/** Where the pod runs is decided by the volume, and the taints of that node were tolerated by whoever used it. */
+function isBoundToNodes(volume: Volume | undefined): boolean {
+  return volume?.spec.nodeAffinity?.required !== undefined;
+}
+
+/**
+ * A workload pod that is being started will mount the volume; with a placeholder beside it the two could want two nodes,
+ * which only some access modes allow.
+ */
+function mayHold(claim: Claim, pods: readonly Pod[]): boolean {
+  const live = pods.filter((pod) => !isDone(pod));
+  if (isShared(claim)) return !live.some(isPlaceholder);
+  return live.every((pod) => !isPlaceholder(pod) && pod.metadata.deletionTimestamp !== undefined);
 }
 
 /** Of another identity: kubelet gave the volume the group and the label of that one when it mounted it. */
@@ -149,19 +162,18 @@ function isStale(pod: Pod, placeholder: MountOptions['placeholder']): boolean {
   return pod.metadata.annotations?.[annotation.placeholderContext] !== placeholderContextHash(placeholder);
 }
 
-/** False: there is one of that name that is ending, or has ended; the next look decides again. */
-async function createPlaceholder(options: MountOptions, claim: Claim, signal: AbortSignal): Promise<boolean> {
+async function createPlaceholder(options: MountOptions, claim: Claim, signal: AbortSignal): Promise<void> {
   const { client, namespace, placeholder } = options;
-  const pod = placeholderPod({ ...placeholder, namespace, claim });
+  const tolerateAll = isBoundToNodes(await volumeOf(options, claim, signal));
+  const pod = placeholderPod({ ...placeholder, tolerateAll, namespace, claim });
   try {
     await client.create(wellKnown.pods, pod, { signal, fieldManager: FIELD_MANAGER });
-    return true;
   } catch (err) {
     if (!isAlreadyExists(err)) throw err;
+    // One that is ending, or has ended: the next look decides again.
     const ref = { resource: wellKnown.pods, namespace, name: placeholderName(claim) };
     const old = await client.find<Pod>(ref, { signal });
     if (old !== undefined && isDone(old)) await removePlaceholder(options, old, signal);
-    return false;
   }
 }
 

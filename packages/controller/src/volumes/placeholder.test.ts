@@ -14,7 +14,10 @@ const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { nam
 const annotated = { 'openshift.io/sa.scc.uid-range': '1000690000/10000' };
 
 function securityContext(identity: Identity, annotations: Record<string, string> = {}): unknown {
-  const options = { namespace: 'shop', claim, image: 'pause', identity, annotations, readOnly: false };
+  const options = {
+    ...{ namespace: 'shop', claim, image: 'pause', identity, annotations, readOnly: false },
+    ...{ owner: 'source', tolerateAll: false },
+  };
   return (placeholderPod(options)['spec'] as { securityContext: unknown }).securityContext;
 }
 

@@ -7,12 +7,15 @@ import type { KubeObject } from '@dr-syncer/kube';
 export interface PlaceholderOptions {
   readonly namespace: string;
   readonly claim: KubeObject;
+  /** UID of the source cluster: whose placeholder it is, where several controllers work with a cluster. */
+  readonly owner: string;
   readonly image: string;
   readonly identity: Identity;
   /** Of the namespace. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** Taints of the node where the volume is must not keep the pod away; the source may be read-only mounted. */
   readonly readOnly: boolean;
+  /** The volume is bound to certain nodes: their taints must not keep the pod away. */
+  readonly tolerateAll: boolean;
 }
 
 /** The same for the same claim, so that a second one can't come into being. */
@@ -21,6 +24,11 @@ export function placeholderName(claim: KubeObject): string {
     .update(claim.metadata.uid ?? '')
     .digest('hex')
     .slice(0, 12)}`;
+}
+
+/** As label values allow it. */
+export function ownerLabelValue(owner: string): string {
+  return createHash('sha256').update(owner).digest('hex').slice(0, 16);
 }
 
 /**
@@ -41,6 +49,7 @@ export function placeholderPod(options: PlaceholderOptions): KubeObject {
         'app.kubernetes.io/part-of': 'dr-syncer',
         [label.managedBy]: FIELD_MANAGER,
         [label.placeholder]: claim.metadata.uid ?? '',
+        [label.controller]: ownerLabelValue(options.owner),
       },
       annotations: { [annotation.placeholderContext]: placeholderContextHash(options) },
     },
@@ -49,6 +58,7 @@ export function placeholderPod(options: PlaceholderOptions): KubeObject {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: 0,
+      ...(options.tolerateAll && { tolerations: [{ operator: 'Exists' }] }),
       securityContext: podContext(options),
       containers: [
         {

@@ -3,7 +3,7 @@ import type { Discovery, KubeClient } from '@dr-syncer/kube';
 
 import { compileExclusion } from '../resources/exclusion.js';
 import { selectTypes } from '../resources/selection.js';
-import type { Claim } from './mounts.js';
+import type { Claim } from './pods.js';
 
 /**
  * Names of the claims that a Replication selects in its source namespace.

@@ -1,5 +1,5 @@
-import { DrError, type Replication, type VolumeStatus } from '@dr-syncer/api';
-import type { KubeObject } from '@dr-syncer/kube';
+import { DrError, type ErrorCode, type Replication, type VolumeStatus } from '@dr-syncer/api';
+import { type KubeObject, sleep } from '@dr-syncer/kube';
 import type { TransferState } from '@dr-syncer/ssh';
 
 import type { Agents } from '../clusters/agents.js';
@@ -11,8 +11,9 @@ import { decideNow } from './identity-now.js';
 import { identityStatus, lossesOf, lossesStatus } from './identity-status.js';
 import { ensureMounted, type MountedVolume } from './mounts.js';
 import { volumeProgress } from './progress.js';
-import type { Bandwidth } from './scheduler/bandwidth.js';
-import type { Placed, VolumeScheduler } from './scheduler/volume-scheduler.js';
+import { watchHolders } from './placeholders/holder-watch.js';
+import type { Placed } from './scheduler/volume-scheduler.js';
+import type { VolumeServices } from './services.js';
 import { transferVolume } from './transfer.js';
 import { CALL_MS, refOf } from './volume-transfer.js';
 
@@ -29,11 +30,11 @@ export interface VolumeSync {
   readonly claim: string;
   /** `namespace/name` of the RemoteCluster. */
   readonly remote: string;
-  readonly scheduler: VolumeScheduler;
-  readonly bandwidth: Bandwidth;
+  readonly services: VolumeServices;
+  /** UID of the source cluster. */
+  readonly owner: string;
   readonly source: VolumeEnd;
   readonly destination: VolumeEnd;
-  readonly placeholderImage: string;
   readonly policy: MoverPolicy;
   /** Called with what has changed. */
   readonly onStatus: (fields: Partial<VolumeStatus>) => void;
@@ -41,6 +42,11 @@ export interface VolumeSync {
 
 /** Binding, scheduling and mounting; an image that has to be pulled is the longest part of it. */
 const MOUNT_TIMEOUT_MS = 180_000;
+
+/** A volume that is not where it was when the sync began. */
+const MOVED: readonly ErrorCode[] = ['VolumeNotMounted', 'VolumeNotFound'];
+const ATTEMPTS = 3;
+const MOVED_WAIT_MS = 1_000;
 
 interface Prepared extends Placed {
   readonly identities: TransferIdentities;
@@ -54,15 +60,29 @@ interface Prepared extends Placed {
  * @throws DrError of the step that failed
  */
 export async function syncVolume(sync: VolumeSync, signal: AbortSignal): Promise<void> {
-  const { replication, claim, remote, scheduler, source, destination } = sync;
-  await scheduler.run(
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await syncOnce(sync, signal);
+      return;
+    } catch (err) {
+      signal.throwIfAborted();
+      // Its pod has ended, or was moved to another node: it is mounted somewhere else now, or will be.
+      if (!(err instanceof DrError) || !MOVED.includes(err.code) || attempt === ATTEMPTS) throw err;
+      await sleep(MOVED_WAIT_MS, signal);
+    }
+  }
+}
+
+async function syncOnce(sync: VolumeSync, signal: AbortSignal): Promise<void> {
+  const { replication, claim, remote, source, destination } = sync;
+  await sync.services.scheduler.run(
     {
       volume: `${remote}/${destination.namespace.metadata.name}/${claim}`,
       remote,
       namespace: source.namespace.metadata.name,
       priority: replication.spec.pvcConfig.priority,
       prepare: () => prepare(sync, signal),
-      transfer: (prepared) => transfer(sync, prepared, signal),
+      transfer: (prepared) => transferWhileHeld(sync, prepared, signal),
     },
     signal,
   );
@@ -82,8 +102,10 @@ async function prepare(sync: VolumeSync, signal: AbortSignal): Promise<Prepared>
         client: end.cluster.client,
         namespace: end.namespace.metadata.name,
         claim,
+        exclusive: side === 'destination',
         placeholder: {
-          image: sync.placeholderImage,
+          image: sync.services.placeholderImage,
+          owner: sync.owner,
           identity: identities[side],
           annotations: annotations[side],
           readOnly: side === 'source',
@@ -93,14 +115,31 @@ async function prepare(sync: VolumeSync, signal: AbortSignal): Promise<Prepared>
       signal,
     );
   const [from, to] = await Promise.all([mounted(source, 'source'), mounted(destination, 'destination')]);
-  if (!to.placeholder) {
-    const where = `${destination.namespace.metadata.name}/${claim}`;
-    throw new DrError(
-      'DestinationInUse',
-      `claim ${where} is mounted by a pod of the workload at the destination`,
-    );
-  }
   return { identities, from, to, sourceNode: from.node, destinationNode: to.node };
+}
+
+/** The transfer, for as long as the pods are there that the volumes are mounted by. */
+async function transferWhileHeld(sync: VolumeSync, prepared: Prepared, outer: AbortSignal): Promise<void> {
+  const { source, destination, services } = sync;
+  const { from, to } = prepared;
+  const held = new AbortController();
+  const signal = AbortSignal.any([outer, held.signal]);
+  const release = [from, to].map(({ podUid }) => services.keeper.use(podUid));
+  const end = ({ cluster, namespace }: VolumeEnd, volume: MountedVolume, exclusive: boolean) => ({
+    ...{ client: cluster.client, namespace: namespace.metadata.name, volume, exclusive },
+  });
+  const watching = watchHolders(
+    [end(source, from, false), end(destination, to, true)],
+    (problem) => held.abort(problem),
+    signal,
+  );
+  try {
+    await transfer(sync, prepared, signal);
+  } finally {
+    held.abort();
+    for (const done of release) done();
+    await watching;
+  }
 }
 
 async function transfer(
@@ -110,7 +149,7 @@ async function transfer(
 ): Promise<void> {
   const { replication, request, source, destination, onStatus } = sync;
   onStatus({ phase: 'Transferring', sourceNode: from.node, destinationNode: to.node });
-  const share = sync.bandwidth.join(sync.remote, replication.spec.pvcConfig.bandwidthLimit);
+  const share = sync.services.bandwidth.join(sync.remote, replication.spec.pvcConfig.bandwidthLimit);
   const state = await transferVolume(
     {
       ...{ replication, request, identities, share },

@@ -43,5 +43,6 @@ function digest(text: string): string {
 }
 
 export function refOf(volume: MountedVolume): VolumeRef {
-  return { podUid: volume.podUid, pvName: volume.pvName };
+  const { podUid, pvName, hostPath } = volume;
+  return { podUid, pvName, ...(hostPath !== undefined && { hostPath }) };
 }

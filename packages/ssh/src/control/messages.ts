@@ -15,8 +15,15 @@ const fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/);
 const podUid = z.string().regex(/^[0-9a-f][0-9a-f-]{0,63}$/);
 const pvName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
 
-/** A volume by the objects of the API server that stand for it: never by a path. */
-export const volumeRefSchema = z.strictObject({ podUid, pvName });
+/**
+ * A volume by the objects of the API server that stand for it. Only a PersistentVolume that is a path on its node has that
+ * path as well, for it has no mount of its own: agents take it where their administrator has allowed a prefix of it.
+ */
+export const volumeRefSchema = z.strictObject({
+  podUid,
+  pvName,
+  hostPath: z.string().startsWith('/').max(4096).optional(),
+});
 export type VolumeRef = z.infer<typeof volumeRefSchema>;
 
 export const volumeInfoSchema = z.object({

@@ -68,7 +68,10 @@ describe('Given receivers whose processes are looked at by a test', () => {
     await mkdir(gates, { recursive: true });
     await chmod(gates, 0o711);
     return new Receivers({
-      locator: new VolumeLocator({ kubeletDir: kubelet.dir }),
+      locator: new VolumeLocator({
+        kubeletDir: kubelet.dir,
+        hostPathPrefixes: [kubelet.localPathDir],
+      }),
       launcher: new VerifiedLauncher({ launch, verify }, gates),
       rsync,
       socketDir: bench.dir,

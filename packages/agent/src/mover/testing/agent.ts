@@ -79,6 +79,7 @@ export class TestAgent {
       socketDir: join(bench.dir, 'shared'),
       privateDir: join(bench.dir, 'private'),
       kubeletDir: kubelet.dir,
+      hostPathPrefixes: [kubelet.localPathDir],
       nodeName: 'node-1',
       version: '1.2.3',
       sshUid: 1000,

@@ -44,6 +44,20 @@ export class TestKubelet {
     return { ref, path };
   }
 
+  /** Where volumes are that are mere directories. */
+  get localPathDir(): string {
+    return join(this.dir, 'local-path');
+  }
+
+  /** A directory that a PV names, as those of the local-path provisioner. */
+  async localPath(): Promise<TestVolume> {
+    this.#count += 1;
+    const name = `pv-${this.#count}`;
+    const path = join(this.localPathDir, name);
+    await mkdir(path, { recursive: true });
+    return { ref: { podUid: `0000-${this.#count}`, pvName: name, hostPath: path }, path };
+  }
+
   pathOf({ podUid, pvName }: VolumeRef): string {
     return join(this.dir, 'pods', podUid, 'volumes/kubernetes.io~csi', pvName, 'mount');
   }

@@ -29,7 +29,10 @@ describe('Given the transfers of a node', () => {
 
   const make = (more: Partial<TransfersOptions> = {}) =>
     new Transfers({
-      locator: new VolumeLocator({ kubeletDir: kubelet.dir }),
+      locator: new VolumeLocator({
+        kubeletDir: kubelet.dir,
+        hostPathPrefixes: [kubelet.localPathDir],
+      }),
       rsync: new RsyncFacts('/usr/bin/rsync', '3.5.0'),
       push: {
         launcher: new VerifiedLauncher({ launch, verify: verifyProcess }, bench.dir),

@@ -15,7 +15,10 @@ describe('Given the directory of a kubelet with real mounts', () => {
 
   beforeAll(async () => {
     kubelet = await TestKubelet.make();
-    locator = new VolumeLocator({ kubeletDir: kubelet.dir });
+    locator = new VolumeLocator({
+      kubeletDir: kubelet.dir,
+      hostPathPrefixes: [kubelet.localPathDir],
+    });
   });
 
   afterAll(async () => {
@@ -117,5 +120,43 @@ describe('Given the directory of a kubelet with real mounts', () => {
       await open.close();
     }
     await kubelet.unmount(volume.path);
+  });
+
+  test('When the volume is a path of the node that is allowed, then it is that directory and no other', async () => {
+    const volume = await kubelet.localPath();
+    await writeFile(join(volume.path, 'file'), 'x');
+    const open = await locator.open(volume.ref);
+    try {
+      expect(await open.info()).toMatchObject({ path: volume.path, empty: false });
+      await open.assertMounted();
+      await rename(volume.path, `${volume.path}-moved`);
+      await mkdir(volume.path);
+      await expect(open.assertMounted()).rejects.toMatchObject({ code: 'VolumeNotMounted' });
+    } finally {
+      await open.close();
+    }
+  });
+
+  test.each([
+    ['is elsewhere', () => '/etc', 'HostPathNotAllowed'],
+    ['is the allowed directory itself', () => kubelet.localPathDir, 'HostPathNotAllowed'],
+    ['leads out by dots', () => `${kubelet.localPathDir}/x/../../pods`, 'HostPathNotAllowed'],
+    ['only begins like an allowed one', () => `${kubelet.localPathDir}-other/pv`, 'HostPathNotAllowed'],
+    ['is not there', () => `${kubelet.localPathDir}/missing`, 'VolumeNotFound'],
+  ])('When its path %s, then it is refused', async (_name, path, code) => {
+    const hostPath = path();
+    await expect(locator.locate({ ...ref('9a'), hostPath })).rejects.toMatchObject({ code });
+  });
+
+  test('When its path is a link, or leads through one, then it is refused', async () => {
+    const volume = await kubelet.localPath();
+    const link = join(kubelet.localPathDir, 'link');
+    await symlink(volume.path, link);
+    await symlink('/', join(kubelet.localPathDir, 'root'));
+    for (const hostPath of [link, join(kubelet.localPathDir, 'root/etc')]) {
+      await expect(locator.locate({ ...ref('9b'), hostPath })).rejects.toMatchObject({
+        code: 'VolumeNotFound',
+      });
+    }
   });
 });

@@ -1,10 +1,12 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { normalize } from 'node:path';
 
 import { DrError, toDrError } from '@dr-syncer/api';
 import type { VolumeInfo, VolumeRef } from '@dr-syncer/ssh';
 
 import { volumeMounts } from './kubelet-paths.js';
+import type { Mount } from './mountinfo.js';
 import { readMounts } from './mounts.js';
 import { identifyVolume, type OpenVolume } from './open-volume.js';
 
@@ -16,6 +18,8 @@ const ANSWER_MS = 10_000;
 export interface LocatorOptions {
   /** The kubelet's root directory as this container sees it, without symbolic links. */
   readonly kubeletDir: string;
+  /** Directories of the node, under the same paths here: volumes in them may be named by path. Without end slash. */
+  readonly hostPathPrefixes: readonly string[];
 }
 
 /**
@@ -24,9 +28,11 @@ export interface LocatorOptions {
  */
 export class VolumeLocator {
   readonly #kubeletDir: string;
+  readonly #hostPathPrefixes: readonly string[];
 
-  constructor({ kubeletDir }: LocatorOptions) {
+  constructor({ kubeletDir, hostPathPrefixes }: LocatorOptions) {
     this.#kubeletDir = kubeletDir;
+    this.#hostPathPrefixes = hostPathPrefixes;
   }
 
   /**
@@ -49,7 +55,10 @@ export class VolumeLocator {
   }
 
   async #open(ref: VolumeRef): Promise<OpenVolume> {
-    const candidates = volumeMounts(await readMounts(), this.#kubeletDir, ref);
+    const mounts = await readMounts();
+    const candidates = volumeMounts(mounts, this.#kubeletDir, ref);
+    if (candidates.length === 0 && ref.hostPath !== undefined)
+      return this.#openHostPath(ref.hostPath, mounts);
     const paths = [...new Set(candidates.map((mount) => mount.mountPoint))];
     const [path] = paths;
     if (path === undefined) throw await this.#notMounted(ref);
@@ -59,14 +68,20 @@ export class VolumeLocator {
         `more than one mount can be the volume ${ref.pvName}: ${paths.join(', ')}`,
       );
     }
-    let handle: FileHandle | undefined;
-    try {
-      handle = await open(path, FLAGS);
-      return await identifyVolume(handle, path, candidates);
-    } catch (err) {
-      await handle?.close();
-      throw toDrError(err, 'VolumeNotFound');
-    }
+    return openVolume(path, candidates);
+  }
+
+  /**
+   * Such a volume is in no mount of its own: its path is what there is. The administrator has said where paths may lead,
+   * and no symbolic link leads anywhere else.
+   */
+  async #openHostPath(path: string, mounts: readonly Mount[]): Promise<OpenVolume> {
+    const allowed = this.#hostPathPrefixes.some((prefix) => path.startsWith(`${prefix}/`));
+    if (allowed && normalize(path) === path && !path.endsWith('/')) return openVolume(path, mounts);
+    throw new DrError(
+      'HostPathNotAllowed',
+      `the volume is the path ${path} of its node, which is not allowed`,
+    );
   }
 
   async #notMounted({ podUid, pvName }: VolumeRef): Promise<DrError> {
@@ -79,6 +94,17 @@ export class VolumeLocator {
       ? `the volume ${pvName} is not a mount in the directory of pod ${podUid}`
       : `there is no pod ${podUid} on this node`;
     return new DrError('VolumeNotFound', detail);
+  }
+}
+
+async function openVolume(path: string, mounts: readonly Mount[]): Promise<OpenVolume> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, FLAGS);
+    return await identifyVolume(handle, path, mounts);
+  } catch (err) {
+    await handle?.close();
+    throw toDrError(err, 'VolumeNotFound');
   }
 }
 

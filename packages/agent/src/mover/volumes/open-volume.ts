@@ -23,11 +23,12 @@ export class OpenVolume {
   readonly #handle: FileHandle;
   readonly #mount: Mount;
 
-  constructor(handle: FileHandle, mount: Mount, identity: VolumeIdentity) {
+  /** @param path of the volume: where the mount is, or below it for a volume that is a mere directory */
+  constructor(handle: FileHandle, mount: Mount, identity: VolumeIdentity, path: string) {
     this.#handle = handle;
     this.#mount = mount;
     this.identity = identity;
-    this.path = mount.mountPoint;
+    this.path = path;
   }
 
   /** For `spawn`: the child resolves it to the open directory itself, not to a name. */
@@ -74,7 +75,7 @@ export class OpenVolume {
     const { mountId, dev, ino } = this.identity;
     const now = await stat(this.path, { bigint: true }).catch(() => undefined);
     const mounted = (await readMounts()).some(
-      ({ id, mountPoint }) => id === mountId && mountPoint === this.path,
+      ({ id, mountPoint }) => id === mountId && mountPoint === this.#mount.mountPoint,
     );
     if (mounted && now?.dev === dev && now.ino === ino) return;
     throw new DrError(
@@ -91,8 +92,9 @@ export class OpenVolume {
 /**
  * Takes over an open directory.
  *
- * @param candidates mounts at its path
- * @throws DrError VolumeNotFound when it is the root of none of them
+ * @param path where it is, without symbolic links
+ * @param candidates mounts that it may be the root of, or in
+ * @throws DrError VolumeNotFound when it is in none of them
  */
 export async function identifyVolume(
   handle: FileHandle,
@@ -106,10 +108,13 @@ export async function identifyVolume(
   const mount = candidates.find(({ id }) => id === mountId);
   // The link names where the directory is: not the same when a component of the path was a symbolic link.
   if (mount === undefined || (await readlink(link)) !== path) {
-    throw new DrError('VolumeNotFound', `${path} is not the root of the volume's mount`);
+    throw new DrError(
+      'VolumeNotFound',
+      `${path} is not the volume: a link leads elsewhere, or another mount is there`,
+    );
   }
   const { dev, ino } = await handle.stat({ bigint: true });
-  return new OpenVolume(handle, mount, { mountId, dev, ino });
+  return new OpenVolume(handle, mount, { mountId, dev, ino }, path);
 }
 
 /** Reads two entries at most, however many there are. */

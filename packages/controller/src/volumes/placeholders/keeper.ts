@@ -1,0 +1,114 @@
+import { label } from '@dr-syncer/api';
+import { isConflict, isNotFound, type KubeClient, sleep, wellKnown } from '@dr-syncer/kube';
+import type { Logger } from '@dr-syncer/runtime';
+
+import { type Claim, claimsOf, isPlaceholder, isShared, type Pod } from '../pods.js';
+import { ownerLabelValue } from '../placeholder.js';
+import { removable } from './removable.js';
+
+export interface PlaceholderKeeperOptions {
+  /** Of all clusters that placeholders are made in, now. */
+  readonly clients: () => readonly KubeClient[];
+  /** UID of the source cluster: only placeholders made for it are looked at. */
+  readonly owner: string;
+  /** How long one is kept warm for the next sync. */
+  readonly ttlMs: number;
+  readonly logger: Logger;
+  readonly intervalMs?: number;
+}
+
+const INTERVAL_MS = 10_000;
+
+/**
+ * Removes placeholder pods: those that nobody has used for a while, and those that keep a pod of the workload from
+ * getting its volume. They are found by their labels, so what an earlier controller has made is kept or removed as well.
+ */
+export class PlaceholderKeeper {
+  readonly #options: PlaceholderKeeperOptions;
+  /** By UID of the pod: how many use it, and when it was seen or used last (ms). */
+  readonly #seen = new Map<string, { users: number; at: number }>();
+
+  constructor(options: PlaceholderKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps the pod until the returned function is called. */
+  use(podUid: string): () => void {
+    const entry = this.#entry(podUid);
+    entry.users += 1;
+    let used = true;
+    return () => {
+      if (!used) return;
+      used = false;
+      entry.users -= 1;
+      entry.at = Date.now();
+    };
+  }
+
+  /** Until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const slept = () =>
+      sleep(this.#options.intervalMs ?? INTERVAL_MS, signal).then(
+        () => true,
+        () => false,
+      );
+    while (await slept()) await this.sweep(signal);
+  }
+
+  /** Looks at all clusters once. What fails is logged, and tried again the next time. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const { clients, logger } = this.#options;
+    const alive = new Set<string>();
+    const results = await Promise.allSettled(clients().map((client) => this.#sweepOne(client, signal)));
+    for (const result of results) {
+      if (result.status === 'fulfilled') for (const uid of result.value) alive.add(uid);
+      else logger.warn('placeholder pods could not be looked at', { err: result.reason });
+    }
+    // One of a cluster that did not answer may still be there.
+    if (results.some(({ status }) => status === 'rejected')) return;
+    for (const [uid, { users }] of this.#seen) if (users === 0 && !alive.has(uid)) this.#seen.delete(uid);
+  }
+
+  /** @returns UIDs of those that are there */
+  async #sweepOne(client: KubeClient, signal: AbortSignal): Promise<string[]> {
+    const labelSelector = `${label.placeholder},${label.controller}=${ownerLabelValue(this.#options.owner)}`;
+    const { items } = await client.list<Pod>(wellKnown.pods, { labelSelector, signal });
+    const ours = items.filter((pod) => isPlaceholder(pod) && pod.metadata.deletionTimestamp === undefined);
+    if (ours.length === 0) return [];
+    const pending = await client.list<Pod>(wellKnown.pods, { fieldSelector: 'status.phase=Pending', signal });
+    for (const pod of ours) {
+      const entry = this.#entry(pod.metadata.uid ?? '');
+      const reason = await removable({
+        ...{ pod, pending: pending.items, users: entry.users, ttlMs: this.#options.ttlMs },
+        idleMs: Date.now() - entry.at,
+        shared: () => ofSharedClaim(client, pod, signal),
+      });
+      if (reason !== undefined) await this.#remove(client, pod, reason, signal);
+    }
+    return ours.map((pod) => pod.metadata.uid ?? '');
+  }
+
+  async #remove(client: KubeClient, pod: Pod, reason: string, signal: AbortSignal): Promise<void> {
+    const { name, namespace = '', uid } = pod.metadata;
+    this.#options.logger.info('placeholder pod removed', { namespace, pod: name, reason });
+    try {
+      await client.delete({ resource: wellKnown.pods, namespace, name }, { preconditions: { uid }, signal });
+    } catch (err) {
+      if (!isNotFound(err) && !isConflict(err)) throw err;
+    }
+  }
+
+  #entry(uid: string): { users: number; at: number } {
+    const entry = this.#seen.get(uid) ?? { users: 0, at: Date.now() };
+    this.#seen.set(uid, entry);
+    return entry;
+  }
+}
+
+async function ofSharedClaim(client: KubeClient, pod: Pod, signal: AbortSignal): Promise<boolean> {
+  const [name = ''] = claimsOf(pod);
+  const { namespace = '' } = pod.metadata;
+  const ref = { resource: wellKnown.persistentVolumeClaims, namespace, name };
+  const claim = await client.find<Claim>(ref, { signal });
+  return claim !== undefined && isShared(claim);
+}

@@ -1,0 +1,11 @@
+import type { PlaceholderKeeper } from './placeholders/keeper.js';
+import type { Bandwidth } from './scheduler/bandwidth.js';
+import type { VolumeScheduler } from './scheduler/volume-scheduler.js';
+
+/** What all volumes of all Replications share. */
+export interface VolumeServices {
+  readonly scheduler: VolumeScheduler;
+  readonly bandwidth: Bandwidth;
+  readonly keeper: PlaceholderKeeper;
+  readonly placeholderImage: string;
+}

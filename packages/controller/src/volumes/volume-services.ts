@@ -1,0 +1,51 @@
+import type { KubeClient } from '@dr-syncer/kube';
+import type { Logger } from '@dr-syncer/runtime';
+import type { Registry } from 'prom-client';
+
+import type { RemoteClusters } from '../clusters/remote-clusters.js';
+import type { ControllerConfig } from '../config.js';
+import { PlaceholderKeeper } from './placeholders/keeper.js';
+import { Bandwidth } from './scheduler/bandwidth.js';
+import { VolumeScheduler } from './scheduler/volume-scheduler.js';
+import type { VolumeServices } from './services.js';
+
+export interface VolumeServicesDeps {
+  readonly config: Pick<
+    ControllerConfig,
+    'CONCURRENT_TRANSFERS' | 'CONCURRENT_TRANSFERS_PER_NODE' | 'PLACEHOLDER_IMAGE' | 'PLACEHOLDER_TTL_SECONDS'
+  >;
+  /** Of the source cluster. */
+  readonly source: KubeClient;
+  /** UID of the source cluster. */
+  readonly sourceId: string;
+  readonly remotes: RemoteClusters;
+  readonly registry: Registry;
+  readonly logger: Logger;
+}
+
+/** The keeper is to be run by the caller. */
+export function volumeServices(deps: VolumeServicesDeps): VolumeServices {
+  const { config, source, sourceId, remotes, registry, logger } = deps;
+  const limits = (remote: string) => remotes.get(remote)?.spec.limits;
+  return {
+    scheduler: new VolumeScheduler(
+      {
+        transfers: config.CONCURRENT_TRANSFERS,
+        perNode: config.CONCURRENT_TRANSFERS_PER_NODE,
+        ofRemote: (remote) => {
+          const { concurrentTransfers: transfers, perNode } = limits(remote) ?? {};
+          return { ...(transfers !== undefined && { transfers }), ...(perNode !== undefined && { perNode }) };
+        },
+      },
+      registry,
+    ),
+    bandwidth: new Bandwidth((remote) => limits(remote)?.bandwidthLimit ?? 0),
+    keeper: new PlaceholderKeeper({
+      clients: () => [source, ...[...remotes.handles().values()].map(({ cluster }) => cluster.client)],
+      owner: sourceId,
+      ttlMs: config.PLACEHOLDER_TTL_SECONDS * 1000,
+      logger,
+    }),
+    placeholderImage: config.PLACEHOLDER_IMAGE,
+  };
+}
