@@ -4,6 +4,8 @@ export interface Surroundings {
   out(text: string): void;
   /** Messages for people. */
   err(text: string): void;
+  /** Asks a person and returns the answer; absent: there is none to ask (no terminal). */
+  readonly ask?: (question: string) => Promise<string>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

@@ -12,5 +12,6 @@ export type { MoverPolicy } from './volumes/identities.js';
 export { LAST_SYNC_CONFIG_MAP, type LastSync, lastSyncSchema } from './replication/last-sync.js';
 export { compileDesired, type Desired, type DesiredContext, type DesiredOf } from './resources/desired.js';
 export { requireKnown, selectTypes } from './resources/selection.js';
-export { FactsCache, type SourceFacts } from './resources/source-facts.js';
-export { activationPatch, parkingPatch } from './resources/standby/standby.js';
+export { FactsCache, type SourceFacts, sourceFacts } from './resources/source-facts.js';
+export { activationPatch, canRun, parkingPatch } from './resources/standby/standby.js';
+export type { ScalePaths } from './resources/standby/kinds.js';

@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 
 import type { Surroundings } from '../surroundings.js';
 import { explain } from './explain.js';
+import { failover } from './failover.js';
 import { kubeconfig } from './kubeconfig.js';
 
 /** Makes one command of the program. Its action throws to fail; see failure.ts. */
 export type MakeCommand = (around: Surroundings) => Command;
 
 /** Every command, in the order of the help text. A new one is a file here and its line in this list. */
-export const commands: readonly MakeCommand[] = [explain, kubeconfig];
+export const commands: readonly MakeCommand[] = [explain, failover, kubeconfig];

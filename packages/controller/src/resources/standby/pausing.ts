@@ -21,7 +21,9 @@ const noted = (object: KubeObject, key: string) => object.metadata.annotations?.
 /** CronJobs and Jobs: `spec.suspend`. A Job that has finished is not started again by undoing. */
 const suspending: Pausing = {
   park: (object, running) => {
-    const original = specOf(object)['suspend'] === true || isFinished(object);
+    const before = noted(object, annotation.originalSuspend);
+    const original =
+      before === undefined ? specOf(object)['suspend'] === true || isFinished(object) : before === 'true';
     const suspend = original || running === 0;
     return { spec: { suspend }, ...note(annotation.originalSuspend, String(original)) };
   },

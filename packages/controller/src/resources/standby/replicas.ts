@@ -20,7 +20,10 @@ export function parkReplicas(object: KubeObject, scale: ScalePath): MergePatch {
       `${path.join('.')} of ${object.kind} ${object.metadata.name} can't be ${wanted}: its schema takes ${minimum} or more`,
     );
   }
-  const note = { metadata: { annotations: { [annotation.originalReplicas]: String(original ?? UNSET) } } };
+  const noted = object.metadata.annotations?.[annotation.originalReplicas];
+  const note = {
+    metadata: { annotations: { [annotation.originalReplicas]: noted ?? String(original ?? UNSET) } },
+  };
   return mergePatched(nested(path, wanted), note) as MergePatch;
 }
 

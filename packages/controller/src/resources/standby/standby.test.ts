@@ -158,3 +158,16 @@ describe('Given something that runs', () => {
     expect(parkingPatch(object('example.com/v1', 'Deployment', { replicas: 1 }), custom)).toBeUndefined();
   });
 });
+
+describe('Given something that is at rest already, as a source after a planned failover', () => {
+  test.each([
+    ['a Deployment', object('apps/v1', 'Deployment', { replicas: 3 })],
+    ['a CronJob', object('batch/v1', 'CronJob', { suspend: false })],
+    ['a DaemonSet', object('apps/v1', 'DaemonSet', { template })],
+  ])(
+    'When %s is brought to rest once more Then starting it still gives what there was first',
+    (_name, source) => {
+      expect(plain(activate(park(park(source))))).toEqual(plain(source));
+    },
+  );
+});

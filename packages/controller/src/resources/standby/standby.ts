@@ -8,7 +8,8 @@ import { parkReplicas, unparkReplicas } from './replicas.js';
 /**
  * What brings an object to rest: no replicas (or as many as the label `scale-override` says), CronJobs and Jobs
  * suspended, DaemonSets parked, autoscalers and KEDA kept from starting anything. What the source had is kept in
- * annotations, so that undoing it needs nothing but the destination. Pure.
+ * annotations, so that undoing it needs nothing but the destination; an object that is at rest already (a source that was
+ * parked for a planned failover) keeps the notes it has. Pure.
  *
  * @param object as in the source; the status may be there and is read
  * @param custom scale paths of custom kinds in the cluster of `object`
@@ -31,4 +32,9 @@ export function activationPatch(object: KubeObject, custom: ScalePaths): MergePa
   const scale = scalePathOf(object, custom);
   if (scale !== undefined) return unparkReplicas(object, scale);
   return pausingOf(fullKind(object))?.unpark(object);
+}
+
+/** Whether objects of its kind run something, at rest or not. */
+export function canRun(object: KubeObject, custom: ScalePaths): boolean {
+  return scalePathOf(object, custom) !== undefined || pausingOf(fullKind(object)) !== undefined;
 }

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { annotation } from '@dr-syncer/api';
+import { isConflict, isNotFound, type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
+
+import type { PersonsCluster } from '../cluster-flags.js';
+import type { Activation } from './activation.js';
+import { confirmFence, writeFence } from './fence.js';
+import { type Inventory, takeInventory } from './inventory.js';
+import { FAILOVER_MANAGER, startStandby } from './start.js';
+
+export interface FailoverOptions {
+  readonly cluster: Pick<PersonsCluster, 'client' | 'discovery'>;
+  readonly namespace: string;
+  readonly timeoutMs: number;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+  readonly now?: () => Date;
+}
+
+export interface FailoverResult {
+  /** `Kind name (1/3)` of what is not up. */
+  readonly notUp: readonly string[];
+  /** Nodes whose agent has not confirmed the fence. */
+  readonly unfenced: readonly string[];
+  /** Seconds between the state that the standby had and the failover; undefined: not known. */
+  readonly rpoSeconds: number | undefined;
+  /** Seconds from the confirmation until everything was up. */
+  readonly rtoSeconds: number;
+}
+
+const FENCE_MS = 30_000;
+const RANK_MS = 60_000;
+const PLACEHOLDER_MS = 60_000;
+const POLL_MS = 500;
+const ATTEMPTS = 5;
+
+/**
+ * Makes the standby the application: fences it off from whatever the source still does, releases its volumes, starts it
+ * and waits. Every step is written down at the remote before the next one, and all of them can be done twice, so a
+ * failover that was interrupted is continued by running it again.
+ *
+ * @throws KubeError; CommandFailure when there is no standby
+ */
+export async function failOver(options: FailoverOptions, before: Inventory): Promise<FailoverResult> {
+  const { cluster, namespace, say, signal, now = () => new Date() } = options;
+  const { client } = cluster;
+  const stateOf = before.activation?.stateOf ?? oldestState(before);
+  const activation = before.activation ?? {
+    phase: 'Starting',
+    startedAt: now().toISOString(),
+    ...(stateOf !== undefined && { stateOf }),
+  };
+  await record(client, namespace, activation, signal);
+  say('marked active: no sync writes here any more');
+
+  const volumes = before.claims.flatMap(({ volume }) => volume ?? []);
+  const fence = await writeFence(client, namespace, volumes, signal);
+  const unfenced = await confirmFence(client, fence, FENCE_MS, signal);
+  say(
+    unfenced.length === 0
+      ? `fenced ${volumes.length} volumes on every node`
+      : `fenced ${volumes.length} volumes; not confirmed by the agents on ${unfenced.join(', ')}`,
+  );
+  await releaseVolumes(client, before.placeholders, say, signal);
+
+  // What is at rest is read again: a sync that was writing when the namespace was marked has ended by now.
+  const { runnable } = await takeInventory(cluster, namespace, signal);
+  const notUp = await startStandby(runnable, {
+    ...{ client, say, signal, timeoutMs: options.timeoutMs, rankTimeoutMs: RANK_MS },
+  });
+  const finished = now();
+  if (notUp.length === 0) {
+    const activeAt = activation.activeAt ?? finished.toISOString();
+    await record(client, namespace, { ...activation, phase: 'Active', activeAt }, signal);
+  }
+  return {
+    ...{ notUp, unfenced },
+    rpoSeconds: secondsBetween(activation.stateOf, activation.startedAt),
+    rtoSeconds: (finished.getTime() - Date.parse(activation.startedAt)) / 1000,
+  };
+}
+
+/** What the whole standby is at least as new as: the oldest of its Replications' last complete syncs. */
+export function oldestState({ lastSyncs }: Pick<Inventory, 'lastSyncs'>): string | undefined {
+  const states = [...lastSyncs.values()].map(({ successAt }) => successAt);
+  if (states.length === 0 || states.includes(undefined)) return undefined;
+  return states.filter((state) => state !== undefined).sort()[0];
+}
+
+/** Writes the activation down, unless it says the same already. */
+async function record(
+  client: KubeClient,
+  name: string,
+  activation: Activation,
+  signal: AbortSignal,
+): Promise<void> {
+  const ref = { resource: wellKnown.namespaces, name };
+  const text = JSON.stringify(activation);
+  for (let attempt = 1; ; attempt += 1) {
+    const namespace = await client.get(ref, { signal });
+    if (namespace.metadata.annotations?.[annotation.active] === text) return;
+    const { resourceVersion } = namespace.metadata;
+    const body = { metadata: { resourceVersion, annotations: { [annotation.active]: text } } };
+    try {
+      await client.patch(ref, body, 'merge', { fieldManager: FAILOVER_MANAGER, signal });
+      return;
+    } catch (err) {
+      if (!isConflict(err) || attempt === ATTEMPTS) throw err;
+    }
+  }
+}
+
+/** Placeholder pods hold volumes mounted, and a volume that only one node may have could not go to its pod's. */
+async function releaseVolumes(
+  client: KubeClient,
+  placeholders: readonly KubeObject[],
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (placeholders.length === 0) return;
+  const refs = placeholders.map(({ metadata: { name, namespace } }) => ({
+    ...{ resource: wellKnown.pods, name },
+    ...(namespace !== undefined && { namespace }),
+  }));
+  await Promise.all(
+    refs.map(async (ref) => {
+      await client.delete(ref, { signal, gracePeriodSeconds: 1 }).catch((err: unknown) => {
+        if (!isNotFound(err)) throw err;
+      });
+    }),
+  );
+  const deadline = Date.now() + PLACEHOLDER_MS;
+  for (;;) {
+    const left = await Promise.all(refs.map((ref) => client.find(ref, { signal })));
+    const count = left.filter((pod) => pod !== undefined).length;
+    if (count === 0 || Date.now() > deadline) {
+      say(
+        count === 0
+          ? `released ${refs.length} volumes`
+          : `${count} placeholder pods are still there; going on`,
+      );
+      return;
+    }
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+function secondsBetween(from: string | undefined, to: string): number | undefined {
+  const seconds = from === undefined ? Number.NaN : (Date.parse(to) - Date.parse(from)) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+}
