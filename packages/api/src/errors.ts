@@ -20,6 +20,21 @@ const table = {
     remedy:
       'Use a kubeconfig with an https server, inline certificate data and a token or inline client certificate only.',
   },
+  KubeconfigExpiring: {
+    kind: 'wait',
+    remedy:
+      'Put a kubeconfig with newer credentials into the Secret in time; "dr-syncer kubeconfig create" makes one whose token the controller renews.',
+  },
+  TokenRenewalFailed: {
+    kind: 'retry',
+    remedy:
+      'Allow "create serviceaccounts/token" for the account itself in the remote and "patch secrets" for the controller in the namespace of the Secret.',
+  },
+  VersionSkew: {
+    kind: 'wait',
+    remedy:
+      'Objects can use fields or API versions that the other server does not have; bring the two clusters closer together.',
+  },
   RemoteUnreachable: {
     kind: 'retry',
     remedy:

@@ -22,6 +22,8 @@ export const label = {
   placeholder: `${API_GROUP}/placeholder-for`,
   /** On placeholder pods: hash of the UID of the source cluster whose controller made it. */
   controller: `${API_GROUP}/controller`,
+  /** On placeholder pods at the destination: which RemoteCluster made them, as a hash. */
+  owner: `${API_GROUP}/owner`,
   /** On Deployments and StatefulSets: replicas of the standby instead of 0. */
   scaleOverride: `${API_GROUP}/scale-override`,
 } as const;
@@ -33,6 +35,12 @@ export const annotation = {
   confirmDeletions: `${API_GROUP}/confirm-deletions`,
   /** On a RemoteCluster: "true" rotates the SSH key. */
   rotateSshKey: `${API_GROUP}/rotate-ssh-key`,
+  /** On a RemoteCluster that is being deleted: "true" gives up what is in a remote that will not come back. */
+  abandonRemote: `${API_GROUP}/abandon-remote`,
+  /** On a RemoteCluster: a new value has agents asked again that showed a wrong host key. */
+  recheckHostKeys: `${API_GROUP}/recheck-host-keys`,
+  /** On a kubeconfig Secret: "true" lets the controller put a new token of the same ServiceAccount into it. */
+  renewToken: `${API_GROUP}/renew-token`,
   /** On a Namespace: "true" lets transfers of its volumes keep foreign owners. */
   privilegedMovers: `${API_GROUP}/privileged-movers`,
   /** The same, as VolSync's users know it. */
@@ -71,6 +79,8 @@ export const annotation = {
 
 /** On Replications with `deletionPolicy: Prune`, until their standby is removed. */
 export const STANDBY_FINALIZER = `${API_GROUP}/standby`;
+/** On RemoteClusters that have something of ours in the remote. */
+export const REMOTE_FINALIZER = `${API_GROUP}/remote`;
 
 /** The user name that the agent's SSH server accepts. */
 export const SSH_USER = 'drsyncer';
@@ -79,6 +89,9 @@ export const AGENT_PORT = 2222;
 export const CONTROL_COMMAND = 'dr-syncer-control';
 /** Forced command of a transfer's key: checks what rsync asks for and runs it confined to one directory. */
 export const RSYNC_COMMAND = 'dr-syncer-rsync';
+
+/** ServiceAccount in the remote that `dr-syncer kubeconfig create` makes. */
+export const REMOTE_SERVICE_ACCOUNT = 'dr-syncer-remote';
 
 export const agentNames = {
   daemonSet: 'dr-syncer-agent',

@@ -5,6 +5,7 @@ import {
   type ClusterAccess,
   EventRecorder,
   inClusterAccess,
+  KubeClient,
   keyOf,
   type KubeObject,
   Reflector,
@@ -29,7 +30,10 @@ import { remoteClusters, replications } from './custom-resources.js';
 import { EngineHub } from './engine/index.js';
 import { SyncMetrics } from './metrics.js';
 import { ObservedWork } from './observed-work.js';
+import { BringUp } from './remote-cluster/bring-up.js';
 import { RemoteClusterReconciler } from './remote-cluster/reconciler.js';
+import { SecretWatches } from './remote-cluster/secret-watches.js';
+import { usersOf } from './remote-cluster/users.js';
 import { Deletion } from './replication/deletion.js';
 import { LiveStandbys } from './replication/live-standbys.js';
 import { ReplicationReconciler } from './replication/reconciler.js';
@@ -50,7 +54,8 @@ export async function runControllerApp(
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = new SyncMetrics(registry);
-  const source = new Cluster(await sourceAccess(config), (sample) => metrics.request(sample));
+  const access = await sourceAccess(config);
+  const source = new Cluster(access, (sample) => metrics.request(sample));
   let leading = false;
   const ready: HealthCheck = () =>
     leading || config.LEADER_ELECTION ? { ok: true } : { ok: false, reason: 'not started yet' };
@@ -73,7 +78,7 @@ export async function runControllerApp(
   const lead = async (leaderSignal: AbortSignal): Promise<void> => {
     leading = true;
     logger.info('leading', { identity });
-    await work({ config, source, metrics, registry, observed, logger, identity }, leaderSignal);
+    await work({ config, access, source, metrics, registry, observed, logger, identity }, leaderSignal);
   };
   try {
     if (!config.LEADER_ELECTION) {
@@ -102,6 +107,7 @@ async function sourceAccess(config: ControllerConfig): Promise<ClusterAccess> {
 
 interface Context {
   readonly config: ControllerConfig;
+  readonly access: ClusterAccess;
   readonly source: Cluster;
   readonly metrics: SyncMetrics;
   readonly registry: Registry;
@@ -155,12 +161,28 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     current: (key) => replicationMirror.store.get(key),
     onChange: (key, afterMs) => replicationQueue.addAfter(key, afterMs),
   });
-  const clusterReconciler = new RemoteClusterReconciler({
-    ...{ source, store: clusterMirror.store, registry: remotes, events, logger },
-    ...{ agentImage: config.AGENT_IMAGE, sourceId, relay },
+  const users = (key: string) => usersOf(key, replicationMirror.store.list());
+  const secretClient = new KubeClient(context.access, { maxWatches: 2000, maxConnections: 4 });
+  const watches = new SecretWatches({
+    client: secretClient,
+    onChange: (key) => clusterQueue.add(key),
+    logger,
+  });
+  const bringUp = new BringUp({
+    ...{ source, registry: remotes, logger, relay, sourceId },
+    agentImage: config.AGENT_IMAGE,
     agentEnvironment: agentEnvironment(config),
-    onChange: () => {
-      for (const object of replicationMirror.store.list()) replicationQueue.add(keyOf(object));
+    namespacesOf: (key, spec) => [
+      ...new Set(usersOf(key, replicationMirror.store.list(), spec).map((user) => user.namespace)),
+    ],
+  });
+  const clusterReconciler = new RemoteClusterReconciler({
+    ...{ source, store: clusterMirror.store, registry: remotes, watches, bringUp, events, logger },
+    onChange: (key) => {
+      for (const user of users(key)) replicationQueue.add(user.key);
+    },
+    onRemoval: (key) => {
+      for (const user of users(key)) void runs.cancel(user.key);
     },
   });
   const replicationReconciler = new ReplicationReconciler({
@@ -169,6 +191,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     deletion: new Deletion({ source, remotes, hub, events }),
   });
 
+  watches.start(signal);
   clusterMirror.start(signal);
   replicationMirror.start(signal);
   await Promise.all([clusterMirror.synced, replicationMirror.synced]);
@@ -206,6 +229,8 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     remotes.close();
     sourceAgents.close();
     relay.close();
+    await watches.close();
+    await secretClient.close();
     await events.close();
   }
 }

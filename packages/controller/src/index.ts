@@ -15,3 +15,5 @@ export { requireKnown, selectTypes } from './resources/selection.js';
 export { FactsCache, type SourceFacts, sourceFacts } from './resources/source-facts.js';
 export { activationPatch, canRun, parkingPatch } from './resources/standby/standby.js';
 export type { ScalePaths } from './resources/standby/kinds.js';
+export { expiryCondition } from './remote-cluster/credentials.js';
+export { checkPermissions } from './remote-cluster/permissions.js';

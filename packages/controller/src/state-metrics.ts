@@ -100,6 +100,11 @@ export class StateMetrics {
       'state',
     );
     gauge(
+      'dr_syncer_remote_cluster_kubeconfig_expiry_timestamp_seconds',
+      'Unix time the token or client certificate of the kubeconfig ends at',
+      'remote_cluster',
+    );
+    gauge(
       'dr_syncer_ssh_key_created_timestamp_seconds',
       "Unix time the controller's key for the remote cluster was made at",
       'remote_cluster',
@@ -165,6 +170,8 @@ export class StateMetrics {
     const { desired, ready } = status.agentStatus ?? {};
     this.#set('dr_syncer_remote_cluster_agents', { ...labels, state: 'desired' }, desired);
     this.#set('dr_syncer_remote_cluster_agents', { ...labels, state: 'ready' }, ready);
+    const expiry = seconds(status.kubeconfig?.expiresAt);
+    this.#set('dr_syncer_remote_cluster_kubeconfig_expiry_timestamp_seconds', labels, expiry);
     const created = seconds(status.sshKey?.createdAt);
     this.#set('dr_syncer_ssh_key_created_timestamp_seconds', labels, created);
   }

@@ -13,6 +13,8 @@ export interface AccessRule {
   readonly subresource?: string;
   /** Absent: in all namespaces, or cluster-scoped. */
   readonly namespace?: string;
+  /** Absent: any. */
+  readonly name?: string;
 }
 
 const PARALLEL = 8;
@@ -21,12 +23,12 @@ const PARALLEL = 8;
  * Those of `wanted` that the client's account may not do, by SelfSubjectAccessReview, which every authenticated
  * account may create. @throws KubeError
  */
-export async function missingPermissions(
+export async function missingPermissions<T extends AccessRule>(
   client: KubeClient,
-  wanted: readonly AccessRule[],
+  wanted: readonly T[],
   options: CallOptions = {},
-): Promise<AccessRule[]> {
-  const missing: AccessRule[] = [];
+): Promise<T[]> {
+  const missing: T[] = [];
   for (let from = 0; from < wanted.length; from += PARALLEL) {
     const batch = wanted.slice(from, from + PARALLEL);
     const allowed = await Promise.all(batch.map((rule) => isAllowed(client, rule, options)));
@@ -37,9 +39,10 @@ export async function missingPermissions(
 
 async function isAllowed(
   client: KubeClient,
-  resourceAttributes: AccessRule,
+  { verb, group, resource, subresource, namespace, name }: AccessRule,
   options: CallOptions,
 ): Promise<boolean> {
+  const resourceAttributes = { verb, group, resource, subresource, namespace, name };
   const review = await client.create(
     wellKnown.selfSubjectAccessReviews,
     {
@@ -55,8 +58,9 @@ async function isAllowed(
 }
 
 /** For messages: `create secrets in shop`, `list nodes`. */
-export function describeRule({ verb, group, resource, subresource, namespace }: AccessRule): string {
-  const name = group === '' ? resource : `${resource}.${group}`;
-  const full = subresource === undefined ? name : `${name}/${subresource}`;
-  return namespace === undefined ? `${verb} ${full}` : `${verb} ${full} in ${namespace}`;
+export function describeRule({ verb, group, resource, subresource, namespace, name }: AccessRule): string {
+  const type = group === '' ? resource : `${resource}.${group}`;
+  const full = subresource === undefined ? type : `${type}/${subresource}`;
+  const which = name === undefined ? full : `${full} ${name}`;
+  return namespace === undefined ? `${verb} ${which}` : `${verb} ${which} in ${namespace}`;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Secret } from '@dr-syncer/api';
-import { certificateExpiry, tokenExpiry } from './cluster-access.js';
+import { credentialValidity, serviceAccountOf } from './cluster-access.js';
 import { inClusterAccess, TokenFile } from './in-cluster.js';
 import { issueCertificate } from './testing/certificates.js';
 
@@ -14,30 +14,55 @@ function jwt(claims: object): Secret {
   return new Secret(`${part({ alg: 'RS256' })}.${part(claims)}.c2ln`);
 }
 
-describe('certificateExpiry', () => {
-  test('Given a chain, Then the earliest end counts', () => {
-    const early = new Date('2030-01-02T03:04:05Z');
+describe('Given a client certificate', () => {
+  test('When it is a chain Then the earliest end counts', () => {
+    const until = new Date('2030-01-02T03:04:05Z');
+    const from = new Date('2020-01-01T00:00:00Z');
     const late = issueCertificate({ commonName: 'a', notAfter: new Date('2040-01-01T00:00:00Z') });
-    const cert = late.cert + issueCertificate({ commonName: 'b', notAfter: early }).cert;
-    expect(certificateExpiry({ server, cert })).toEqual(early);
+    const cert = late.cert + issueCertificate({ commonName: 'b', notBefore: from, notAfter: until }).cert;
+
+    expect(credentialValidity({ server, cert })).toEqual({ what: 'client certificate', from, until });
   });
 
-  test('Given no certificate, Then there is none', () => {
-    expect(certificateExpiry({ server })).toBeUndefined();
+  test('When there is a token that ends earlier Then that counts', () => {
+    const { cert } = issueCertificate({ commonName: 'a', notAfter: new Date('2040-01-01T00:00:00Z') });
+
+    expect(credentialValidity({ server, cert, token: jwt({ exp: 2_000_000_000 }) })?.what).toBe('token');
+  });
+
+  test('When there is none Then there is no end', () => {
+    expect(credentialValidity({ server })).toBeUndefined();
   });
 });
 
-describe('tokenExpiry', () => {
+describe('Given a token', () => {
+  const until = new Date(2_000_000_000_000);
+  const from = new Date(1_000_000_000_000);
+
   test.each([
-    ['a JWT', jwt({ exp: 2_000_000_000 }), new Date(2_000_000_000_000)],
+    ['a JWT', jwt({ exp: 2_000_000_000 }), { what: 'token', from: undefined, until }],
+    [
+      'a JWT with a beginning',
+      jwt({ iat: 1_000_000_000, exp: 2_000_000_000 }),
+      { what: 'token', from, until },
+    ],
     ['a JWT without an end', jwt({ sub: 'x' }), undefined],
     ['a JWT with a senseless end', jwt({ exp: 1e300 }), undefined],
     ['a JWT with a text as end', jwt({ exp: 'x' }), undefined],
     ['an opaque token', new Secret('abc'), undefined],
     ['an opaque token with dots', new Secret('a.b.c'), undefined],
     ['claims that are null', new Secret(`a.${Buffer.from('null').toString('base64url')}.c`), undefined],
-  ])('Given %s', (_name, token, expected) => {
-    expect(tokenExpiry({ server, token })).toEqual(expected);
+  ])('When it is %s Then its end is known or not', (_name, token, expected) => {
+    expect(credentialValidity({ server, token })).toEqual(expected);
+  });
+
+  test.each([
+    [jwt({ sub: 'system:serviceaccount:ns:name' }), { namespace: 'ns', name: 'name' }],
+    [jwt({ sub: 'alice' }), undefined],
+    [jwt({ sub: 'system:serviceaccount:ns:name:more' }), undefined],
+    [new Secret('opaque'), undefined],
+  ])('When it is of an account Then that is known (%#)', (token, expected) => {
+    expect(serviceAccountOf(token)).toEqual(expected);
   });
 });
 
@@ -54,7 +79,7 @@ describe('Given the files of a service account', () => {
   test('Then access has the server of the environment, the authority and a token source', async () => {
     const access = await inClusterAccess({ host: 'fd00::1', port: '6443', directory });
     expect(access).toMatchObject({ server: 'https://[fd00::1]:6443', ca: 'PEM' });
-    expect(tokenExpiry(access)).toBeUndefined();
+    expect(credentialValidity(access)).toBeUndefined();
   });
 
   test('When the token is replaced, Then it is read after a minute, or at once when asked', async () => {

@@ -19,6 +19,24 @@ export function parseKubeconfig(text: string | Uint8Array): ClusterAccess {
   return { ...clusterPart(cluster), ...userPart(user) };
 }
 
+/**
+ * The kubeconfig with another token for the user of its current context, as JSON (which is YAML, and a kubeconfig to
+ * every program). Comments and the order of fields are not kept.
+ *
+ * @throws DrError KubeconfigRefused: as `parseKubeconfig`, and when that user has no token
+ */
+export function withToken(text: string | Uint8Array, token: Secret): string {
+  const parsed = schema.safeParse(parseText(text));
+  if (!parsed.success) throw refused(issuePaths(parsed.error.issues).join('; '));
+  const { data: config } = parsed;
+  const { user } = chosenContext(config);
+  if (user.value.token === undefined) throw refused(`${user.path} has no token to replace`);
+  const users = config.users.map((one) =>
+    one.user === user.value ? { ...one, user: { ...one.user, token: token.reveal() } } : one,
+  );
+  return JSON.stringify({ ...config, users }, undefined, 2);
+}
+
 interface Located<T> {
   readonly path: string;
   readonly value: T;

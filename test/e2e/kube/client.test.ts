@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Secret } from '@dr-syncer/api';
 import {
   addFinalizer, describeRule, Discovery, isAlreadyExists, isConflict, isFieldConflict, isForbidden, isNotFound, KubeClient,
-  type KubeError, type KubeObject, kubeToDrError, missingPermissions, refOf, removeFinalizer, setCondition, tokenExpiry, wellKnown, writeStatus,
+  type KubeError, type KubeObject, kubeToDrError, missingPermissions, refOf, removeFinalizer, setCondition, credentialValidity, wellKnown, writeStatus,
 } from '@dr-syncer/kube'; // prettier-ignore
 import { type Api, configMap, startApi, until, widget, widgets } from './fixture.js';
 
@@ -211,7 +211,7 @@ describe('Given accounts with fewer rights', () => {
   });
 
   test('When the token is a JWT of the server, Then its end is known', () => {
-    const end = tokenExpiry({ server: api.access.server, token: new Secret(token) });
+    const end = credentialValidity({ server: api.access.server, token: new Secret(token) })?.until;
     expect((end?.getTime() ?? 0) - Date.now()).toBeGreaterThan(3_000_000);
   });
 });

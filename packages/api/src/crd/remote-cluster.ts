@@ -121,6 +121,12 @@ export const remoteClusterSpec = z.object({
     .max(1000)
     .optional()
     .describe('Namespaces whose Replications may use this cluster, "*" for all. Default: only its own.'),
+  deletionPolicy: z
+    .enum(['Delete', 'Orphan'])
+    .default('Delete')
+    .describe(
+      'What becomes of the agent, keys and placeholder pods in the remote when this RemoteCluster is deleted. Namespaces and workloads always stay.',
+    ),
   agentDeployment: agentDeployment
     .default(agentDeployment.parse({}))
     .describe('How the agent runs in the remote cluster.'),
@@ -130,17 +136,36 @@ export const remoteClusterSpec = z.object({
   limits: limits.default(limits.parse({})).describe('How much is transferred to this cluster at a time.'),
 });
 
+/** From bad to good. */
+export const agentStates = ['Unreachable', 'NotReady', 'Updating', 'Ready'] as const;
+
 export const remoteClusterStatus = z.object({
   phase: z.enum(['Pending', 'Ready', 'Degraded', 'Failed', 'Paused']).optional(),
   observedGeneration: z.int().optional(),
   conditions: conditions.optional(),
   serverVersion: z.string().optional().describe('Version of the remote API server.'),
+  kubeconfig: z
+    .object({
+      server: z.string().max(2048).describe('Address of the remote API server.'),
+      expiresAt: timestamp.optional().describe('When the token or client certificate ends.'),
+    })
+    .optional(),
   agentStatus: z
     .object({
       desired: z.int().describe('Nodes that should run an agent.'),
       ready: z.int().describe('Nodes whose agent is ready.'),
       summary: z.string().describe('ready/desired, for the table.'),
-      notReady: z.array(z.string()).max(20).optional().describe('The first nodes without a ready agent.'),
+      nodes: z
+        .array(
+          z.object({
+            name: z.string().max(253),
+            state: z.enum(agentStates),
+            message: z.string().max(512).optional(),
+          }),
+        )
+        .max(50)
+        .optional()
+        .describe('Agents by node, those with a problem first; of many nodes only the first are listed.'),
     })
     .optional(),
   sshKey: z

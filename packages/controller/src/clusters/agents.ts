@@ -1,16 +1,20 @@
+import { createHash } from 'node:crypto';
+
 import {
   agentNames,
   annotation,
   CONTROL_COMMAND,
   DrError,
   FIELD_MANAGER,
+  label,
   type RemoteClusterSpec,
   SSH_USER,
   SYSTEM_NAMESPACE,
 } from '@dr-syncer/api';
-import { isNotFound, type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
+import { isNotFound, type KubeClient, type KubeObject, kubeToDrError, wellKnown } from '@dr-syncer/kube';
 import { connectControl, type ControlConnection, type Peer, type PrivateKey } from '@dr-syncer/ssh';
 
+import type { AgentFact } from '../remote-cluster/agent-report.js';
 import { agentDaemonSet, agentServiceAccount, type AgentSettings } from './agent-objects.js';
 import { AutoReach } from './reach/auto.js';
 import { DirectReach } from './reach/direct.js';
@@ -24,6 +28,7 @@ interface Node extends KubeObject {
 }
 
 interface DaemonSet extends KubeObject {
+  spec?: { template?: { spec?: { containers?: { image?: string }[] } } };
   status?: {
     desiredNumberScheduled?: number;
     numberReady?: number;
@@ -33,14 +38,18 @@ interface DaemonSet extends KubeObject {
 }
 
 interface AgentPod extends KubeObject {
-  spec: { nodeName?: string };
-  status?: { podIP?: string; conditions?: { type: string; status: string }[] };
+  spec: { nodeName?: string; containers?: { image?: string }[] };
+  status?: {
+    podIP?: string;
+    conditions?: { type: string; status: string }[];
+    containerStatuses?: { state?: { waiting?: { reason?: string; message?: string } } }[];
+  };
 }
 
 export interface AgentStatus {
+  /** Nodes that should run one; 0 while the DaemonSet has not been looked at. */
   readonly desired: number;
-  readonly ready: number;
-  readonly notReady: readonly string[];
+  readonly agents: readonly AgentFact[];
 }
 
 /** How an agent is reached by a transfer: what is dialled, what its host key must be. Closed by who asked for it. */
@@ -63,6 +72,11 @@ export interface AgentsOptions {
   readonly relay: Relay;
 }
 
+const daemonSetRef = {
+  resource: wellKnown.daemonSets,
+  namespace: SYSTEM_NAMESPACE,
+  name: agentNames.daemonSet,
+};
 const HELLO_TIMEOUT_MS = 10_000;
 
 /**
@@ -74,10 +88,17 @@ export class Agents {
   readonly #reach: Reach;
   readonly #connections = new Map<string, Promise<ControlConnection>>();
   #hostKeys: readonly string[] = [];
+  /** Of the DaemonSet, as the API server counts its changes, after ours. */
+  #appliedGeneration: number | undefined;
 
   constructor(options: AgentsOptions) {
     this.#options = options;
     this.#reach = this.#makeReach(options);
+  }
+
+  /** For `label.owner`: of what is made for the agents' work, by whom. */
+  get ownerLabel(): string {
+    return ownerLabel(this.#options.owner);
   }
 
   /** How the nodes are reached, as far as that is known. */
@@ -90,22 +111,35 @@ export class Agents {
     return this.#hostKeys;
   }
 
-  /** Makes keys, account and DaemonSet what they should be. Idempotent. @throws KubeError, DrError KeyInvalid */
-  async install(signal: AbortSignal): Promise<void> {
+  /**
+   * Makes keys, account and DaemonSet what they should be. Idempotent, and without a write when they are.
+   *
+   * Where several share a remote, the agents are as the first of them wants: two that each insisted on their own image
+   * would restart all agents for ever. They pass to the next one when the key of the first is gone.
+   *
+   * @returns whose settings the agents have
+   * @throws KubeError, DrError KeyInvalid
+   */
+  async install(signal: AbortSignal): Promise<'ours' | 'of another'> {
     const { client, key, owner, settings } = this.#options;
     const namespace = SYSTEM_NAMESPACE;
     this.#hostKeys = await ensureHostKeys(client, { namespace, name: agentNames.hostKeysSecret }, signal);
     const line = `restrict,command="${CONTROL_COMMAND}" ${key.publicLine}`;
-    const revision = await ensureAuthorizedKey(
-      client,
-      { namespace, name: agentNames.authorizedKeysSecret },
-      { owner, line },
-      signal,
-    );
+    const at = { namespace, name: agentNames.authorizedKeysSecret };
+    const { owners, revision } = await ensureAuthorizedKey(client, at, { owner, line }, signal);
+    await this.#bringKeys(revision, signal);
+    const present = await client.find<DaemonSet>(daemonSetRef, { signal });
+    const installer = present?.metadata.annotations?.[label.owner];
+    const isOthers = installer !== undefined && installer !== this.ownerLabel;
+    if (isOthers && owners.some((one) => ownerLabel(one) === installer)) return 'of another';
+    if (present !== undefined && present.metadata.generation === this.#appliedGeneration) return 'ours';
     const options = { fieldManager: FIELD_MANAGER, force: true, signal };
     await client.apply(wellKnown.serviceAccounts, agentServiceAccount(), options);
-    await client.apply(wellKnown.daemonSets, agentDaemonSet(settings), options);
-    await this.#bringKeys(revision, signal);
+    const daemonSet = agentDaemonSet(settings);
+    daemonSet.metadata.annotations = { [label.owner]: this.ownerLabel };
+    const applied = await client.apply(wellKnown.daemonSets, daemonSet, options);
+    this.#appliedGeneration = applied.metadata.generation;
+    return 'ours';
   }
 
   /**
@@ -130,14 +164,17 @@ export class Agents {
   }
 
   async status(signal: AbortSignal): Promise<AgentStatus> {
-    const { client } = this.#options;
-    const ref = { resource: wellKnown.daemonSets, namespace: SYSTEM_NAMESPACE, name: agentNames.daemonSet };
-    const daemonSet = await client.get<DaemonSet>(ref, { signal });
+    const daemonSet = await this.#options.client.get<DaemonSet>(daemonSetRef, { signal });
     const current = daemonSet.status?.observedGeneration === daemonSet.metadata.generation;
     const desired = current ? (daemonSet.status?.desiredNumberScheduled ?? 0) : 0;
-    const pods = await this.#pods(signal);
-    const notReady = pods.filter((pod) => !isReady(pod)).map((pod) => pod.spec.nodeName ?? pod.metadata.name);
-    return { desired, ready: daemonSet.status?.numberReady ?? 0, notReady: notReady.slice(0, 20) };
+    const image = daemonSet.spec?.template?.spec?.containers?.[0]?.image;
+    const agents = (await this.#pods(signal)).map((pod) => ({
+      node: pod.spec.nodeName ?? pod.metadata.name,
+      ready: isReady(pod),
+      current: (pod.spec.containers ?? []).every((container) => container.image === image),
+      waiting: waitingFor(pod),
+    }));
+    return { desired, agents };
   }
 
   /** Nodes with an agent that is ready. */
@@ -188,20 +225,31 @@ export class Agents {
     return peer;
   }
 
-  /** Says hello to each of the nodes; the first failure is thrown with the node's name. */
-  async greet(nodes: readonly string[], signal: AbortSignal): Promise<void> {
+  /**
+   * Says hello to each of the nodes.
+   *
+   * @returns what went wrong, by node
+   * @throws DrError HostKeyMismatch of the first node that shows one, with its name
+   */
+  async greet(nodes: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, DrError>> {
     this.#reach.retain(nodes);
+    const problems = new Map<string, DrError>();
     await Promise.all(
       nodes.map(async (node) => {
         try {
           const peer = await this.peer(node, signal);
           await peer.request('hello', {}, { signal, timeoutMs: HELLO_TIMEOUT_MS });
         } catch (err) {
-          if (!(err instanceof DrError)) throw err;
-          throw new DrError(err.code, `agent on node ${node}: ${err.message}`, { cause: err });
+          signal.throwIfAborted();
+          problems.set(node, kubeToDrError(err));
         }
       }),
     );
+    for (const [node, problem] of problems) {
+      if (problem.code !== 'HostKeyMismatch') continue;
+      throw new DrError(problem.code, `agent on node ${node}: ${problem.message}`, { cause: problem });
+    }
+    return problems;
   }
 
   close(): void {
@@ -237,6 +285,17 @@ export class Agents {
     });
     return list.items;
   }
+}
+
+/** The owner as a label's value may be. */
+export function ownerLabel(owner: string): string {
+  return createHash('sha256').update(owner).digest('hex').slice(0, 40);
+}
+
+function waitingFor({ status }: AgentPod): string | undefined {
+  const waiting = status?.containerStatuses?.find((one) => one.state?.waiting)?.state?.waiting;
+  if (waiting === undefined) return undefined;
+  return [waiting.reason, waiting.message].filter(Boolean).join(': ');
 }
 
 function isReady(pod: AgentPod): boolean {

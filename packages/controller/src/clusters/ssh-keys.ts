@@ -132,18 +132,19 @@ export async function ensureHostKeys(
  * Puts this controller's line into the authorized_keys that the agents of a cluster read. Lines of other controllers,
  * which use the same cluster as their standby, stay: each is known by the owner in its comment.
  *
- * @returns a text that changes with the Secret
+ * @returns the owners of all lines, and a text that changes with the Secret
  */
 export async function ensureAuthorizedKey(
   client: KubeClient,
   at: { namespace: string; name: string },
   entry: { owner: string; line: string },
   signal: AbortSignal,
-): Promise<string> {
+): Promise<{ readonly owners: readonly string[]; readonly revision: string }> {
   const secret = await client.find<SecretObject>({ resource: wellKnown.secrets, ...at }, { signal });
   const before = secret === undefined ? '' : (decoded(secret, 'authorized_keys') ?? '');
   const after = mergeAuthorizedKeys(before, entry.owner, entry.line);
-  if (secret !== undefined && before === after) return revisionOf(secret);
+  const owners = [...after.matchAll(/ owner=(\S+)$/gm)].map(([, owner = '']) => owner);
+  if (secret !== undefined && before === after) return { owners, revision: revisionOf(secret) };
   const data = encoded({ authorized_keys: after });
   if (secret === undefined) {
     const metadata = { ...at, labels: partOf };
@@ -152,7 +153,7 @@ export async function ensureAuthorizedKey(
       { apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', data },
       { signal, fieldManager: FIELD_MANAGER },
     );
-    return revisionOf(created);
+    return { owners, revision: revisionOf(created) };
   }
   // With the resourceVersion that was read: another controller's line is never lost, the loser comes again.
   const body = { metadata: { resourceVersion: secret.metadata.resourceVersion }, data };
@@ -160,17 +161,48 @@ export async function ensureAuthorizedKey(
     signal,
     fieldManager: FIELD_MANAGER,
   });
-  return revisionOf(patched);
+  return { owners, revision: revisionOf(patched) };
 }
 
 function revisionOf(secret: KubeObject): string {
   return `${secret.metadata.uid ?? ''}.${secret.metadata.resourceVersion ?? ''}`;
 }
 
+/**
+ * Takes this controller's line out again. The Secret goes with the last line, unless somebody wrote to it meanwhile.
+ *
+ * @returns whether keys of others are left
+ * @throws KubeError: a conflict when it was changed meanwhile
+ */
+export async function removeAuthorizedKey(
+  client: KubeClient,
+  at: { namespace: string; name: string },
+  owner: string,
+  signal: AbortSignal,
+): Promise<'none' | 'others'> {
+  const ref = { resource: wellKnown.secrets, ...at };
+  const secret = await client.find<SecretObject>(ref, { signal });
+  if (secret === undefined) return 'none';
+  const before = decoded(secret, 'authorized_keys') ?? '';
+  const after = withoutOwner(before, owner);
+  const { uid, resourceVersion } = secret.metadata;
+  if (after.length === 0) {
+    await client.delete(ref, { preconditions: { uid, resourceVersion }, signal });
+    return 'none';
+  }
+  const text = `${after.join('\n')}\n`;
+  if (text !== before) {
+    const body = { metadata: { resourceVersion }, data: encoded({ authorized_keys: text }) };
+    await client.patch(ref, body, 'merge', { signal, fieldManager: FIELD_MANAGER });
+  }
+  return 'others';
+}
+
 /** The text with the owner's line, at the place of its former one or at the end. Comments end in `owner=<owner>`. */
 export function mergeAuthorizedKeys(text: string, owner: string, line: string): string {
-  const mark = ` owner=${owner}`;
-  const own = `${line}${mark}`;
-  const others = text.split('\n').filter((one) => one.trim() !== '' && !one.endsWith(mark));
-  return `${[...others, own].join('\n')}\n`;
+  return `${[...withoutOwner(text, owner), `${line} owner=${owner}`].join('\n')}\n`;
+}
+
+function withoutOwner(text: string, owner: string): string[] {
+  return text.split('\n').filter((one) => one.trim() !== '' && !one.endsWith(` owner=${owner}`));
 }

@@ -1,24 +1,39 @@
-import type { RemoteCluster, RemoteClusterStatus } from '@dr-syncer/api';
+import type { Condition, RemoteCluster, RemoteClusterStatus } from '@dr-syncer/api';
 import { type DrError } from '@dr-syncer/api';
-import { isTrue, type NewCondition, setCondition } from '@dr-syncer/kube';
+import { findCondition, isTrue, type NewCondition, setCondition } from '@dr-syncer/kube';
 
 /** The steps to a usable remote cluster, in order; each has a condition. */
-export const steps = ['KubeconfigValid', 'Reachable', 'KeysReady', 'AgentReady'] as const;
+export const steps = [
+  'KubeconfigValid',
+  'Reachable',
+  'PermissionsGranted',
+  'KeysReady',
+  'AgentReady',
+] as const;
 export type Step = (typeof steps)[number];
+
+/** What else is told, without a part in whether the cluster is usable. */
+export type Notice = 'KubeconfigExpiring' | 'VersionsCompatible';
 
 /**
  * Collects what one reconcile finds out about a RemoteCluster. Conditions of steps that were not reached keep what they
  * said, but a failed step makes the later ones Unknown: nobody looked.
  */
 export class RemoteClusterReport {
-  readonly #generation: number;
+  readonly remote: RemoteCluster;
   readonly #now: Date;
   #status: RemoteClusterStatus;
+  /** Of the object, when it was written to since it was read. */
+  resourceVersion: string | undefined;
 
   constructor(remote: RemoteCluster, now: Date) {
-    this.#generation = remote.metadata.generation;
+    this.remote = remote;
     this.#now = now;
-    this.#status = { ...remote.status, observedGeneration: this.#generation };
+    this.#status = { ...remote.status, observedGeneration: remote.metadata.generation };
+  }
+
+  get now(): Date {
+    return this.#now;
   }
 
   get status(): RemoteClusterStatus {
@@ -31,6 +46,15 @@ export class RemoteClusterReport {
 
   ok(step: Step, reason: string, message: string): void {
     this.#condition({ type: step, status: 'True', reason, message });
+  }
+
+  /** A step that is not as it should be, though the next ones can be taken. */
+  lacking(step: Step, reason: string, message: string): void {
+    this.#condition({ type: step, status: 'False', reason, message });
+  }
+
+  notice(condition: NewCondition & { type: string }): void {
+    this.#condition(condition);
   }
 
   failed(step: Step, err: DrError): void {
@@ -63,11 +87,27 @@ export class RemoteClusterReport {
     this.set({ phase: 'Paused' });
   }
 
+  removing(reason: string, message: string): void {
+    this.#condition({ type: 'Ready', status: 'False', reason, message });
+    this.set({ phase: 'Failed' });
+  }
+
   get isReady(): boolean {
     return isTrue(this.#status.conditions, 'Ready');
   }
 
+  condition(type: Step | Notice | 'Ready'): Condition | undefined {
+    return findCondition(this.#status.conditions, type);
+  }
+
+  /** This reconcile has changed it to that. */
+  hasBecome(type: Notice, status: Condition['status']): boolean {
+    const before = findCondition(this.remote.status?.conditions, type);
+    return this.condition(type)?.status === status && before?.status !== status;
+  }
+
   #condition(next: NewCondition): void {
-    this.set({ conditions: setCondition(this.#status.conditions, next, this.#generation, this.#now) });
+    const { generation } = this.remote.metadata;
+    this.set({ conditions: setCondition(this.#status.conditions, next, generation, this.#now) });
   }
 }

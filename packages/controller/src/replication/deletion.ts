@@ -11,7 +11,7 @@ import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteClusters } from '../clusters/remote-clusters.js';
 import { replications } from '../custom-resources.js';
 import { type EngineHub, removeStandby } from '../engine/index.js';
-import { routeOf } from './rules.js';
+import { checkAdmission, routeOf } from './rules.js';
 
 export interface DeletionOptions {
   readonly source: Cluster;
@@ -78,7 +78,8 @@ export class Deletion {
   async #remove(replication: Replication, signal: AbortSignal): Promise<number> {
     const { remotes, hub } = this.#options;
     const { remoteKey, destinationNamespace } = routeOf(replication);
-    const { cluster } = remotes.require(remoteKey);
+    const { cluster, spec } = remotes.require(remoteKey);
+    checkAdmission(remoteKey, spec, replication);
     try {
       return await removeStandby(
         {

@@ -71,6 +71,11 @@ export class ReplicationReconciler {
     await deletion.prepare(object, replication, signal);
     if (replication.spec.paused) return this.#pause(key, object, replication, signal);
     if (runs.isRunning(key)) {
+      // An invitation that is withdrawn ends what it allowed.
+      if (!this.#isAdmitted(replication)) {
+        await runs.cancel(key);
+        return {};
+      }
       // The end of the run brings the key again, and the new spec is taken up.
       if (runs.generationOf(key) !== replication.metadata.generation) runs.interrupt(key);
       return {};
@@ -126,6 +131,18 @@ export class ReplicationReconciler {
       signal.throwIfAborted();
       await live.stop(key);
       return this.#refused(object, replication, kubeToDrError(err), signal);
+    }
+  }
+
+  /** True as well when the RemoteCluster is not known now: a run under way is ended for better reasons only. */
+  #isAdmitted(replication: Replication): boolean {
+    try {
+      const { remoteKey } = routeOf(replication);
+      const handle = this.#options.remotes.get(remoteKey);
+      if (handle !== undefined) checkAdmission(remoteKey, handle.spec, replication);
+      return true;
+    } catch {
+      return false;
     }
   }
 

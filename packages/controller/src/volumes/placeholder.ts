@@ -13,6 +13,8 @@ export interface PlaceholderOptions {
   readonly identity: Identity;
   /** Of the namespace. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** `label.owner`: whose agents it is for. They and it go together. */
+  readonly agentsOwner: string;
   readonly readOnly: boolean;
   /** The volume is bound to certain nodes: their taints must not keep the pod away. */
   readonly tolerateAll: boolean;
@@ -50,6 +52,7 @@ export function placeholderPod(options: PlaceholderOptions): KubeObject {
         [label.managedBy]: FIELD_MANAGER,
         [label.placeholder]: claim.metadata.uid ?? '',
         [label.controller]: ownerLabelValue(options.owner),
+        [label.owner]: options.agentsOwner,
       },
       annotations: { [annotation.placeholderContext]: placeholderContextHash(options) },
     },

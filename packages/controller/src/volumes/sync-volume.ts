@@ -109,6 +109,7 @@ async function prepare(sync: VolumeSync, signal: AbortSignal): Promise<Prepared>
           identity: identities[side],
           annotations: annotations[side],
           readOnly: side === 'source',
+          agentsOwner: end.agents.ownerLabel,
         },
         timeoutMs: MOUNT_TIMEOUT_MS,
       },

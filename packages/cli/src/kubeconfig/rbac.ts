@@ -1,0 +1,136 @@
+import { REMOTE_SERVICE_ACCOUNT, SYSTEM_NAMESPACE } from '@dr-syncer/api';
+import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
+
+/** An object of the remote with its type, in the order in which they are applied. */
+export interface RemoteObject {
+  readonly resource: Resource;
+  readonly object: KubeObject;
+}
+
+const RBAC = 'rbac.authorization.k8s.io';
+const partOf = { 'app.kubernetes.io/part-of': 'dr-syncer' };
+/** In each namespace that the account is limited to. */
+const NAMESPACE_ROLE = 'dr-syncer-remote-ns';
+/** The few things outside of namespaces that a limited account needs. */
+const LIMITED_CLUSTER_ROLE = 'dr-syncer-remote-limited';
+
+const readAndWrite = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+
+function rbac(plural: string, kind: string, namespaced: boolean): Resource {
+  return { group: RBAC, version: 'v1', plural, kind, namespaced };
+}
+const clusterRoles = rbac('clusterroles', 'ClusterRole', false);
+const clusterRoleBindings = rbac('clusterrolebindings', 'ClusterRoleBinding', false);
+const roles = rbac('roles', 'Role', true);
+const roleBindings = rbac('rolebindings', 'RoleBinding', true);
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+/** Any object of a standby. Its Roles may grant more than this account has; the API server asks for these verbs then. */
+const anything: readonly Rule[] = [
+  { apiGroups: ['*'], resources: ['*'], verbs: readAndWrite },
+  { apiGroups: [RBAC], resources: ['roles', 'rolebindings'], verbs: ['escalate', 'bind'] },
+];
+
+/**
+ * Namespace, account and permissions of dr-syncer in a remote cluster.
+ *
+ * @param namespaces those that the account is limited to; empty: the whole cluster
+ */
+export function remoteObjects(namespaces: readonly string[]): RemoteObject[] {
+  const account = meta(REMOTE_SERVICE_ACCOUNT, SYSTEM_NAMESPACE);
+  return [
+    { resource: wellKnown.namespaces, object: systemNamespace() },
+    {
+      resource: wellKnown.serviceAccounts,
+      object: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account },
+    },
+    ...(namespaces.length === 0 ? clusterWide() : limitedTo(namespaces)),
+  ];
+}
+
+function meta(name: string, namespace?: string): KubeObject['metadata'] {
+  return { name, ...(namespace !== undefined && { namespace }), labels: partOf };
+}
+
+/** As manifests/remote has it: the agent's mover needs a host path and capabilities. */
+function systemNamespace(): KubeObject {
+  const security = { enforce: 'privileged', warn: 'privileged' };
+  const labels = Object.fromEntries(
+    Object.entries(security).map(([mode, level]) => [`pod-security.kubernetes.io/${mode}`, level]),
+  );
+  const metadata = { ...meta(SYSTEM_NAMESPACE), labels: { ...partOf, ...labels } };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata };
+}
+
+function clusterWide(): RemoteObject[] {
+  const rules = [...anything, { apiGroups: [RBAC], resources: ['clusterroles'], verbs: ['bind'] }];
+  return clusterGrant(REMOTE_SERVICE_ACCOUNT, rules);
+}
+
+function limitedTo(namespaces: readonly string[]): RemoteObject[] {
+  const outside: Rule[] = [
+    {
+      apiGroups: [''],
+      resources: ['namespaces'],
+      verbs: ['get'],
+      resourceNames: [...namespaces, SYSTEM_NAMESPACE],
+    },
+    { apiGroups: [''], resources: ['nodes', 'persistentvolumes'], verbs: ['get', 'list', 'watch'] },
+    { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch'] },
+  ];
+  return [
+    ...namespaces.map((name) => ({
+      resource: wellKnown.namespaces,
+      object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
+    })),
+    ...clusterGrant(LIMITED_CLUSTER_ROLE, outside),
+    ...grant(REMOTE_SERVICE_ACCOUNT, SYSTEM_NAMESPACE, agentRules()),
+    ...namespaces.flatMap((namespace) => grant(NAMESPACE_ROLE, namespace, anything)),
+  ];
+}
+
+/** To install the agent, to reach it, and to renew its own token. */
+function agentRules(): Rule[] {
+  return [
+    { apiGroups: [''], resources: ['secrets', 'serviceaccounts'], verbs: readAndWrite },
+    { apiGroups: ['apps'], resources: ['daemonsets'], verbs: readAndWrite },
+    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
+    {
+      ...{ apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
+      resourceNames: [REMOTE_SERVICE_ACCOUNT],
+    },
+  ];
+}
+
+const subjects = [{ kind: 'ServiceAccount', name: REMOTE_SERVICE_ACCOUNT, namespace: SYSTEM_NAMESPACE }];
+
+function clusterGrant(name: string, rules: readonly Rule[]): RemoteObject[] {
+  const apiVersion = `${RBAC}/v1`;
+  const roleRef = { apiGroup: RBAC, kind: 'ClusterRole', name };
+  return [
+    { resource: clusterRoles, object: { apiVersion, kind: 'ClusterRole', metadata: meta(name), rules } },
+    {
+      resource: clusterRoleBindings,
+      object: { apiVersion, kind: 'ClusterRoleBinding', metadata: meta(name), roleRef, subjects },
+    },
+  ];
+}
+
+function grant(name: string, namespace: string, rules: readonly Rule[]): RemoteObject[] {
+  const apiVersion = `${RBAC}/v1`;
+  const roleRef = { apiGroup: RBAC, kind: 'Role', name };
+  return [
+    { resource: roles, object: { apiVersion, kind: 'Role', metadata: meta(name, namespace), rules } },
+    {
+      resource: roleBindings,
+      object: { apiVersion, kind: 'RoleBinding', metadata: meta(name, namespace), roleRef, subjects },
+    },
+  ];
+}
