@@ -1,0 +1,139 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { KubeClient, type KubeObject, parseKubeconfig, type Resource, wellKnown } from '@dr-syncer/kube';
+import { parse } from 'yaml';
+
+import { type ApiServer, startApiServer } from '../../../cluster/index.js';
+import { playNode } from './node.js';
+import { freePort, manifest, type Program, startProgram } from './programs.js';
+
+const NAMESPACE = 'dr-syncer-system';
+const NODE = 'n1';
+
+export const remoteClusters: Resource = {
+  ...{ group: 'dr-syncer.io', version: 'v1alpha1', plural: 'remoteclusters', kind: 'RemoteCluster' },
+  namespaced: true,
+};
+
+export interface SoloOptions {
+  /** Added to the controller's environment. */
+  readonly controller?: Readonly<Record<string, string>>;
+  /** Added to the agent's. */
+  readonly agent?: Readonly<Record<string, string>>;
+}
+
+/**
+ * One API server that is source and remote at once, with the real controller and one real agent as processes of this
+ * machine, and nothing else: for what RemoteClusters do without volumes. Needs root, as the agent's mover does.
+ */
+export interface Solo {
+  readonly api: ApiServer;
+  readonly client: KubeClient;
+  readonly controller: Program;
+  readonly agentPort: number;
+  /** Ends the controller and starts it again. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
+  const dir = await mkdtemp(join(tmpdir(), 'dr-syncer-solo-'));
+  const stops: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
+  const stop = async (): Promise<void> => {
+    for (const each of stops.reverse()) await each();
+  };
+  try {
+    const api = await startApiServer({ name: 'solo' });
+    stops.push(() => api.stop());
+    const client = new KubeClient(parseKubeconfig(api.kubeconfig));
+    stops.push(() => client.close());
+    await prepare(client, dir);
+    const agentPort = await freePort();
+    stops.push(...(await startAgent(dir, agentPort, options)));
+    const playing = new AbortController();
+    const node = { client, name: NODE, authorizedKeysFile: join(dir, 'authorized_keys') };
+    const played = playNode(node, playing.signal);
+    stops.push(async () => {
+      playing.abort();
+      await played;
+    });
+    const controllerEnv = {
+      KUBECONFIG: api.kubeconfigPath,
+      ...{ LEADER_ELECTION: 'false', METRICS_PORT: '0', HEALTH_PORT: '0' },
+      ...{ SOURCE_AGENT_PORT: String(agentPort), RELAY_ADDRESS: '127.0.0.1', RELAY_PORTS: '0' },
+      ...options.controller,
+    };
+    let runs = 0;
+    const start = () =>
+      startProgram('controller', [], controllerEnv, join(dir, `controller-${String((runs += 1))}.log`));
+    let controller = start();
+    stops.push(() => controller.stop());
+    return {
+      ...{ api, client, agentPort, stop },
+      get controller() {
+        return controller;
+      },
+      restart: async () => {
+        await controller.stop();
+        controller = start();
+      },
+    };
+  } catch (err) {
+    await stop();
+    throw err;
+  }
+}
+
+async function prepare(client: KubeClient, dir: string): Promise<void> {
+  for (const file of ['remoteclusters.yaml', 'replications.yaml']) {
+    const crd = parse(await manifest(join('crds', file))) as KubeObject;
+    await client.create(wellKnown.customResourceDefinitions, crd);
+  }
+  await client.create(wellKnown.namespaces, object('Namespace', { name: NAMESPACE }));
+  const node = object('Node', { name: NODE });
+  await client.create(wellKnown.nodes, node);
+  const addresses = [{ type: 'InternalIP', address: '127.0.0.1' }];
+  const ref = { resource: wellKnown.nodes, name: NODE };
+  await client.patch(ref, { status: { addresses } }, 'merge', { subresource: 'status' });
+  await hostKeys(client, dir);
+}
+
+/** Made here, because the agent wants them before there is a controller. */
+async function hostKeys(client: KubeClient, dir: string): Promise<void> {
+  const data: Record<string, string> = {};
+  for (const type of ['ed25519', 'rsa']) {
+    const file = join(dir, `ssh_host_${type}_key`);
+    execFileSync('ssh-keygen', ['-q', '-t', type, '-b', '3072', '-N', '', '-C', 'agent', '-f', file]);
+    data[`ssh_host_${type}_key`] = await readFile(file, 'base64');
+    data[`ssh_host_${type}_key.pub`] = await readFile(`${file}.pub`, 'base64');
+  }
+  const metadata = { name: 'dr-syncer-agent-host-keys', namespace: NAMESPACE };
+  await client.create(wellKnown.secrets, { ...object('Secret', metadata), type: 'Opaque', data });
+}
+
+async function startAgent(dir: string, port: number, options: SoloOptions): Promise<(() => Promise<void>)[]> {
+  const [run, mover, kubelet] = ['run', 'mover', 'kubelet'].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const each of [run, mover, join(kubelet, 'pods')]) await mkdir(each, { recursive: true });
+  await writeFile(join(dir, 'authorized_keys'), '');
+  const env = {
+    ...{ NODE_NAME: NODE, SSH_PORT: String(port), METRICS_PORT: '0', HEALTH_PORT: '0' },
+    ...{ HOST_KEY_DIR: dir, AUTHORIZED_KEYS_FILE: join(dir, 'authorized_keys'), SOCKET_DIR: run },
+    ...{ PRIVATE_DIR: mover, KUBELET_DIR: kubelet, ENABLE_AUDIT_LOG: 'false' },
+    ...options.agent,
+  };
+  const programs = ['mover', 'ssh'].map((role) =>
+    startProgram('agent', [role], env, join(dir, `agent-${role}.log`)),
+  );
+  return programs.map((program) => () => program.stop());
+}
+
+function object(kind: string, metadata: KubeObject['metadata']): KubeObject {
+  return { apiVersion: 'v1', kind, metadata };
+}
