@@ -5,7 +5,7 @@ export { parseRemoteCluster, parseReplication, remoteClusters, replications } fr
 export * from './engine/index.js';
 export { claimDestination, engineFor } from './replication/standby.js';
 export { moverPolicyOf, readConfig } from './config.js';
-export { readKubeconfigSecret } from './remote-cluster/kubeconfig-secret.js';
+export { readKubeconfigSecret } from './remote-cluster/access.js';
 export { routeOf } from './replication/rules.js';
 export { explainIdentities, type VolumeExplanation } from './volumes/explain-identities.js';
 export type { MoverPolicy } from './volumes/identities.js';

@@ -16,7 +16,7 @@ const annotated = { 'openshift.io/sa.scc.uid-range': '1000690000/10000' };
 function securityContext(identity: Identity, annotations: Record<string, string> = {}): unknown {
   const options = {
     ...{ namespace: 'shop', claim, image: 'pause', identity, annotations, readOnly: false },
-    ...{ owner: 'source', tolerateAll: false },
+    ...{ owner: 'source', agentsOwner: 'agents', tolerateAll: false },
   };
   return (placeholderPod(options)['spec'] as { securityContext: unknown }).securityContext;
 }
