@@ -51,12 +51,13 @@ async function sourceFiles(root: string, folder: string): Promise<string[]> {
   const files = (await readdir(join(root, folder)))
     .filter((name) => name === 'package.json' || /^tsconfig.*\.json$/.test(name))
     .map((name) => join(folder, name));
-  const source = join(root, folder, 'src');
-  if (!existsSync(source)) return files;
-  for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
-    const file = join(entry.parentPath, entry.name).slice(root.length + 1);
-    const ignored = file.endsWith('.test.ts') || file.includes('/testing/');
-    if (entry.isFile() && !ignored) files.push(file);
+  for (const source of ['src', 'native'].map((name) => join(root, folder, name))) {
+    if (!existsSync(source)) continue;
+    for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
+      const file = join(entry.parentPath, entry.name).slice(root.length + 1);
+      const ignored = file.endsWith('.test.ts') || file.includes('/testing/');
+      if (entry.isFile() && !ignored) files.push(file);
+    }
   }
   return files;
 }

@@ -32,6 +32,7 @@ const environment = z.object({
     .default('')
     .transform((text) => text.split(',').filter(Boolean))
     .pipe(z.array(directory)),
+  ATTRIBUTES_HELPER: directory.default('/usr/local/libexec/dr-syncer-attributes'),
   NSS_WRAPPER: z.string().default('libnss_wrapper.so'),
 });
 

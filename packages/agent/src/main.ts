@@ -76,6 +76,7 @@ async function mover({ config, logger, registry, signal }: Context): Promise<voi
       ...{ sshUid: SSH_ID, sshGid: SSH_ID },
       rsyncPath: '/usr/bin/rsync',
       sshPath: '/usr/bin/ssh',
+      attributesPath: config.ATTRIBUTES_HELPER,
       nssWrapperPath: config.NSS_WRAPPER,
     },
     { signal, logger, registry },

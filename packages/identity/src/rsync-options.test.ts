@@ -55,12 +55,6 @@ describe('senderOptions', () => {
       {},
       '-rltHXS --specials --numeric-ids --omit-dir-times --perms --chmod=ug+rw,Dug+x,Dg+s --filter=-x! user.*',
     ],
-    [
-      'an fsGroup that was applied',
-      { ...user, fsGroup: 5, fsGroupChangePolicy: 'OnRootMismatch' },
-      {},
-      '-rltHXS --specials --numeric-ids --omit-dir-times --perms --filter=-x! user.*',
-    ],
   ])('Given %s, Then these', (_, receiving, change, words) => {
     expect(senderOptions(receiving, { ...facts, ...change }).options.join(' ')).toBe(words);
   });
@@ -87,22 +81,17 @@ describe('receiverOptions', () => {
       '--usermap=1:2',
       '--groupmap=*:9',
     ]);
-    expect(receiverOptions({ ...root, fsGroup: 9, fsGroupChangePolicy: 'OnRootMismatch' })).toEqual([
-      '--super',
-    ]);
   });
 });
 
 describe('Given the modes of both root directories', () => {
   const plain = user;
-  const withGroup: ReceivingIdentity = { ...user, fsGroup: 2000, fsGroupChangePolicy: 'Always' };
-  const atRoot: ReceivingIdentity = { ...withGroup, fsGroupChangePolicy: 'OnRootMismatch' };
+  const withGroup: ReceivingIdentity = { ...user, fsGroup: 2000 };
   const rows: [string, number, number, ReceivingIdentity, boolean][] = [
     ['equal ones', 0o755, 0o755, plain, true],
     ['different ones', 0o755, 0o775, plain, false],
     ['one that the group will widen', 0o755, 0o2775, withGroup, true],
     ['one that the group would have widened', 0o755, 0o755, withGroup, false],
-    ['a group that looks at the root alone', 0o755, 0o2775, atRoot, false],
   ];
 
   test.each(rows)('%s are told apart', (_title, source, destination, receiving, agree) => {

@@ -2,10 +2,7 @@ import type { Identity, IdMap } from '@dr-syncer/api';
 import { mapText } from './id-map.js';
 
 /** What of the receiving identity decides how rsync is called, at both ends. */
-export type ReceivingIdentity = Pick<
-  Identity,
-  'uid' | 'capabilities' | 'privileged' | 'fsGroup' | 'fsGroupChangePolicy'
->;
+export type ReceivingIdentity = Pick<Identity, 'uid' | 'capabilities' | 'privileged' | 'fsGroup'>;
 
 export interface TransferFacts {
   /** `--delete` is part of the command. */
@@ -166,7 +163,10 @@ export function idMapLosses({ users, groups }: IdMap): Loss[] {
   return users.length + groups.length > 0 ? ['aclIds'] : [];
 }
 
-/** Whether kubelet would change what is new in the volume; with OnRootMismatch it would not look. */
-function givesFsGroup({ fsGroup, fsGroupChangePolicy }: ReceivingIdentity): boolean {
-  return fsGroup !== undefined && fsGroupChangePolicy !== 'OnRootMismatch';
+/**
+ * Whatever the policy: that says how much is gone through after the transfer. If what arrives had the groups of the
+ * source, the pass after a root that did not match would give all of it the fsGroup, and the next transfer take it back.
+ */
+function givesFsGroup({ fsGroup }: ReceivingIdentity): boolean {
+  return fsGroup !== undefined;
 }

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger, MetricFamily } from '@dr-syncer/runtime';
 import { type Handlers, type Params, Peer, type Result } from '@dr-syncer/ssh';
 
+import type { Permissions } from './permissions/permissions.js';
 import type { ReceiverOwner, Receivers } from './receivers/receivers.js';
 import type { Transfers } from './transfers/transfers.js';
 import { watchTransfer } from './transfers/watch.js';
@@ -20,6 +21,7 @@ export interface ControlServerOptions {
     params: Params<'volumes.measure'>,
     signal: AbortSignal,
   ) => Promise<Result<'volumes.measure'>>;
+  readonly permissions: Permissions;
   readonly hello: () => Result<'hello'>;
   readonly metrics: () => Promise<MetricFamily[]>;
   readonly logger: Logger;
@@ -75,7 +77,7 @@ export class MoverControlServer {
   }
 
   #handlers(peer: Peer, owner: ReceiverOwner): Handlers {
-    const { locator, receivers, transfers, hello, metrics } = this.#options;
+    const { locator, receivers, transfers, permissions, hello, metrics } = this.#options;
     return {
       hello,
       metrics: async () => ({ families: await metrics() }),
@@ -91,6 +93,8 @@ export class MoverControlServer {
       'transfers.list': () => ({ transfers: transfers.list() }),
       'transfers.watch': ({ id }, { signal }) =>
         watchTransfer(transfers.get(id), (state) => peer.emit('transfer', state), signal),
+      'permissions.apply': (params, { signal }) =>
+        permissions.apply(params, (state) => void peer.emit('permissions', state), signal),
       'transfers.cancel': ({ id }) => transfers.get(id).cancel(),
       'transfers.forget': async ({ id }) => ({ forgotten: await transfers.forget(id) }),
     };

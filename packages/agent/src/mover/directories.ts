@@ -9,6 +9,8 @@ export interface MoverDirectories {
   readonly jobs: string;
   /** Where processes wait to be let through. */
   readonly gates: string;
+  /** Where receivers write down what they change. */
+  readonly pipes: string;
   /** States of transfers: what the process before has left there stays. */
   readonly states: string;
 }
@@ -30,10 +32,11 @@ export async function prepareDirectories(
     runs: join(socketDir, 'runs'),
     jobs: join(privateDir, 'jobs'),
     gates: join(privateDir, 'gates'),
+    pipes: join(privateDir, 'pipes'),
     states: join(privateDir, 'states'),
   };
   await rm(directories.controlSocket, { force: true });
-  for (const dir of [directories.runs, directories.jobs, directories.gates]) {
+  for (const dir of [directories.runs, directories.jobs, directories.gates, directories.pipes]) {
     await rm(dir, { recursive: true, force: true });
     await mkdir(dir);
   }
@@ -41,7 +44,7 @@ export async function prepareDirectories(
     await chown(dir, 0, gid);
     await chmod(dir, 0o750);
   }
-  for (const dir of [privateDir, directories.jobs, directories.gates]) {
+  for (const dir of [privateDir, directories.jobs, directories.gates, directories.pipes]) {
     await chown(dir, 0, 0);
     await chmod(dir, 0o711);
   }

@@ -4,12 +4,14 @@ import { type Logger, metricFamilies } from '@dr-syncer/runtime';
 import { PROTOCOL_VERSION, type TransferState } from '@dr-syncer/ssh';
 import type { Registry } from 'prom-client';
 
+import { SelinuxKernel } from '../selinux/kernel.js';
 import { launch } from '../identity/launch.js';
 import { verifyProcess } from '../identity/verify.js';
 import { untilAborted } from '../server/until-aborted.js';
 import { MoverControlServer } from './control-server.js';
 import { prepareDirectories } from './directories.js';
 import { MoverMetrics } from './metrics.js';
+import { Permissions } from './permissions/permissions.js';
 import { ProcessCgroups, readOwnCgroups } from './process/cgroup.js';
 import { VerifiedLauncher } from './process/launch.js';
 import { Receivers } from './receivers/receivers.js';
@@ -38,6 +40,8 @@ export interface MoverConfig {
   readonly sshGid: number;
   readonly rsyncPath: string;
   readonly sshPath: string;
+  /** dr-syncer-attributes, compiled from `native/` of this package. */
+  readonly attributesPath: string;
   /** libnss_wrapper.so */
   readonly nssWrapperPath: string;
   readonly limits?: Partial<MoverLimits>;
@@ -90,14 +94,13 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
       version: rsync.version,
     });
   }
-  const mounts = await readMounts();
-  const selinux = mounts.some((mount) => mount.fsType === 'selinuxfs');
+  const selinux = await SelinuxKernel.find();
   const directories = await prepareDirectories(config.socketDir, config.privateDir, config.sshGid);
   const locator = new VolumeLocator({
     kubeletDir: await realpath(config.kubeletDir),
     hostPathPrefixes: config.hostPathPrefixes,
   });
-  const cgroups = await ProcessCgroups.find(mounts, await readOwnCgroups());
+  const cgroups = await ProcessCgroups.find(await readMounts(), await readOwnCgroups());
   const verified = new VerifiedLauncher({ launch, verify: verifyProcess }, directories.gates, cgroups);
   const transfers: Transfers = new Transfers({
     locator,
@@ -111,8 +114,16 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
     onEnded: (state) => record(state, metrics, logger),
   });
   const metrics = new MoverMetrics(registry, () => transfers.running);
+  const permissions = new Permissions({
+    locator,
+    selinux,
+    helper: { launcher: { launch, verify: verifyProcess }, path: config.attributesPath },
+    pipesDir: directories.pipes,
+    logger,
+  });
   const receivers = new Receivers({
     locator,
+    writes: permissions,
     launcher: verified,
     rsync,
     socketDir: directories.runs,
@@ -132,6 +143,7 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
       rsync.assertMay(params.identity);
       return measureVolume({ launcher: verified, locator, rsyncPath: rsync.path }, params, stop);
     },
+    permissions,
     logger,
     metrics: () => metricFamilies(registry, 'dr_syncer_mover_'),
     hello: () => ({
@@ -142,12 +154,16 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
       now: new Date().toISOString(),
       rsyncVersion: rsync.version,
       privilegedMovers: rsync.isSafe,
-      selinux,
+      selinux: selinux.enabled,
     }),
   });
   try {
     await control.listen();
-    logger.info('mover listening', { rsync: rsync.version, selinux, cgroups: cgroups !== undefined });
+    logger.info('mover listening', {
+      rsync: rsync.version,
+      selinux: selinux.enabled,
+      cgroups: cgroups !== undefined,
+    });
     deps.onListening?.(directories.controlSocket);
     await untilAborted(signal);
   } finally {

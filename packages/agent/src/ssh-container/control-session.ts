@@ -1,5 +1,11 @@
 import { type MetricFamily } from '@dr-syncer/runtime';
-import { type Handlers, Peer, PROTOCOL_VERSION, type TransferState } from '@dr-syncer/ssh';
+import {
+  type Handlers,
+  Peer,
+  PROTOCOL_VERSION,
+  type PermissionsState,
+  type TransferState,
+} from '@dr-syncer/ssh';
 
 import type { AuditLog } from '../audit/audit-log.js';
 import { identityFields } from '../audit/identity-fields.js';
@@ -29,16 +35,16 @@ export interface ControlDeps {
  * Sends the newest state only: while one is on its way to a controller that reads slowly, those that come replace each
  * other, so what waits is one state and not a list of them.
  */
-class LatestState {
-  readonly #send: (state: TransferState) => Promise<unknown>;
-  #next: TransferState | undefined;
+class LatestState<T> {
+  readonly #send: (state: T) => Promise<unknown>;
+  #next: T | undefined;
   #sending = false;
 
-  constructor(send: (state: TransferState) => Promise<unknown>) {
+  constructor(send: (state: T) => Promise<unknown>) {
     this.#send = send;
   }
 
-  offer(state: TransferState): void {
+  offer(state: T): void {
     this.#next = state;
     if (!this.#sending) void this.#drain();
   }
@@ -110,8 +116,19 @@ function handlersFor(deps: ControlDeps, peer: Peer, by: string): Handlers {
     'transfers.list': (params, { signal }) => mover.request('transfers.list', params, { signal }),
     'transfers.cancel': (params, { signal }) => mover.request('transfers.cancel', params, { signal }),
     'transfers.forget': (params, { signal }) => mover.request('transfers.forget', params, { signal }),
+    'permissions.apply': async (params, { signal }) => {
+      const latest = new LatestState<PermissionsState>((state) => peer.emit('permissions', state));
+      const stop = mover.on('permissions', (state) => {
+        if (state.id === params.id) latest.offer(state);
+      });
+      try {
+        return await mover.request('permissions.apply', params, { signal, timeoutMs: 0 });
+      } finally {
+        stop();
+      }
+    },
     'transfers.watch': async (params, { signal }) => {
-      const latest = new LatestState((state) => peer.emit('transfer', state));
+      const latest = new LatestState<TransferState>((state) => peer.emit('transfer', state));
       const stop = mover.on('transfer', (state) => {
         if (state.id === params.id) latest.offer(state);
       });

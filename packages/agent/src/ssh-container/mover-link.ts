@@ -22,7 +22,7 @@ export interface MoverLinkOptions {
   readonly retryMs?: number;
 }
 
-const EVENTS: readonly EventName[] = ['transfer', 'receiver.exit'];
+const EVENTS: readonly EventName[] = ['transfer', 'permissions', 'receiver.exit'];
 
 /**
  * The connection to the `mover` container of the same pod, made anew whenever it is lost. Subscriptions outlive a

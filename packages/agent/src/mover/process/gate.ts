@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, chown, open, unlink } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 
-const run = promisify(execFile);
+import { makeFifo } from './fifo.js';
 
 /** How often the other end is tried: it is there within a millisecond or two. */
 const TRY_MS = 1;
@@ -29,9 +27,7 @@ export class Gate {
   /** @param dir may be entered by `uid`; @param uid may open the gate for reading */
   static async make(dir: string, uid: number, gid: number): Promise<Gate> {
     const gate = new Gate(join(dir, `gate-${randomBytes(12).toString('hex')}`));
-    await run('mkfifo', ['-m', '0600', gate.path], { env: { PATH: '/usr/bin:/bin' } });
-    await chown(gate.path, uid, gid);
-    await chmod(gate.path, 0o400);
+    await makeFifo(gate.path, uid, gid, 0o400);
     return gate;
   }
 

@@ -58,6 +58,8 @@ describe('Given receivers whose processes are looked at by a test', () => {
   let kubelet: TestKubelet;
   let volume: TestVolume;
   let exits: ReceiverExit[];
+  /** The uid of each run that writes, and its exit code. */
+  let watched: (number | null)[];
   const owner = { onExit: (exit: ReceiverExit) => void exits.push(exit) };
 
   const receiversWith = async (
@@ -74,6 +76,15 @@ describe('Given receivers whose processes are looked at by a test', () => {
       }),
       launcher: new VerifiedLauncher({ launch, verify }, gates),
       rsync,
+      writes: {
+        watch: (_ref, _volume, identity) => {
+          watched.push(identity.uid);
+          return Promise.resolve({
+            args: ['--log-file=/dev/null'],
+            ended: (exitCode) => Promise.resolve(void watched.push(exitCode)),
+          });
+        },
+      },
       socketDir: bench.dir,
       peerUid: 1000,
       peerGid: 1000,
@@ -91,6 +102,7 @@ describe('Given receivers whose processes are looked at by a test', () => {
 
   beforeEach(async () => {
     exits = [];
+    watched = [];
     volume = await kubelet.volume();
   });
 
@@ -128,6 +140,7 @@ describe('Given receivers whose processes are looked at by a test', () => {
       '--drop-D',
       `--confine-root=${volume.path}`,
       '--super',
+      '--log-file=/dev/null',
       '.',
       '.',
     ]);
@@ -138,6 +151,7 @@ describe('Given receivers whose processes are looked at by a test', () => {
     expect(receivers.kill(owner, run)).toBe(true);
     const exit = await eventually(() => exits[0]);
     expect(exit).toMatchObject({ run, exitCode: 20 });
+    expect(watched).toEqual([0, 20]);
     await receivers.closeAll();
     expect(movers()).toEqual([]);
   });

@@ -7,6 +7,7 @@ import type { Params, Result } from '@dr-syncer/ssh';
 
 import { untilAborted } from '../../server/until-aborted.js';
 import type { VerifiedLauncher } from '../process/launch.js';
+import type { WriteWatch, WriteWatcher } from '../permissions/write-watch.js';
 import type { RsyncFacts } from '../rsync-facts.js';
 import type { VolumeLocator } from '../volumes/locate.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
@@ -19,6 +20,7 @@ export interface ReceiversOptions {
   readonly locator: VolumeLocator;
   readonly launcher: VerifiedLauncher;
   readonly rsync: RsyncFacts;
+  readonly writes: WriteWatcher;
   /** Where the sockets of runs are made: the peer can enter it and nobody else. */
   readonly socketDir: string;
   readonly peerUid: number;
@@ -109,13 +111,13 @@ export class Receivers {
     owner: ReceiverOwner,
     { id, argv }: Params<'receivers.start'>,
   ): Promise<Result<'receivers.start'>> {
-    const { rsync, maxRuns, socketDir, peerUid, peerGid, launcher } = this.#options;
+    const { rsync, maxRuns } = this.#options;
     const open = this.#grants.get(id);
     if (open?.owner !== owner) throw new DrError('GrantNotFound', 'there is no such grant');
     if (this.#runs.size >= maxRuns) throw new DrError('Busy', `${maxRuns} receivers are running`);
     const { grant, volume } = open;
     const { identity, idMap, direction, allowDelete, preserve } = grant;
-    const args = receiverArgs(argv, {
+    const rules = {
       direction,
       allowDelete,
       devices: preserve.devices,
@@ -123,9 +125,29 @@ export class Receivers {
       rsync35: rsync.isSafe,
       // What travels is up to the side that sends; only who receives has to be told how far its rights go.
       identityOptions: direction === 'write' ? receiverOptions(identity, idMap) : [],
-    });
+    };
+    // Before anything is done on its account.
+    receiverArgs(argv, rules);
     await volume.assertMounted();
     if (direction === 'write') await this.#endOtherWriters(open);
+    const watch =
+      direction === 'write' ? await this.#options.writes.watch(grant.volume, volume, identity) : undefined;
+    try {
+      const identityOptions = [...rules.identityOptions, ...(watch?.args ?? [])];
+      return await this.#listen(open, receiverArgs(argv, { ...rules, identityOptions }), watch);
+    } catch (err) {
+      await watch?.ended(null);
+      throw err;
+    }
+  }
+
+  async #listen(
+    open: OpenGrant,
+    args: readonly string[],
+    watch: WriteWatch | undefined,
+  ): Promise<Result<'receivers.start'>> {
+    const { rsync, socketDir, peerUid, peerGid, launcher } = this.#options;
+    const { grant, volume } = open;
     await this.#endOldest(open);
     const name = `run-${randomBytes(12).toString('hex')}`;
     const socketPath = join(socketDir, name);
@@ -136,11 +158,12 @@ export class Receivers {
       peerGid,
       launcher,
       rsyncPath: rsync.path,
-      identity,
+      identity: grant.identity,
       args,
       volume,
-      flush: direction === 'write',
+      flush: grant.direction === 'write',
     });
+    void run.exited.then(({ exitCode }) => watch?.ended(exitCode));
     this.#follow(open, run);
     return { run: name, socket: socketPath };
   }

@@ -21,6 +21,7 @@ import {
 import { eventually } from '../../server/testing/process.js';
 import { runSshContainer } from '../../ssh-container/run-ssh-container.js';
 import { type MoverConfig, runMover } from '../run-mover.js';
+import { attributesHelper } from './attributes.js';
 import { TestKubelet, type TestVolume } from './kubelet.js';
 
 export const NSS_WRAPPER = '/usr/lib/x86_64-linux-gnu/libnss_wrapper.so';
@@ -72,7 +73,7 @@ export class TestAgent {
   controllerKeyFile = '';
   controlSocket = '';
 
-  private constructor(bench: Workbench, kubelet: TestKubelet, rsyncPath: string) {
+  private constructor(bench: Workbench, kubelet: TestKubelet, rsyncPath: string, attributesPath: string) {
     this.bench = bench;
     this.kubelet = kubelet;
     this.config = {
@@ -86,12 +87,14 @@ export class TestAgent {
       sshGid: 1000,
       rsyncPath,
       sshPath: '/usr/bin/ssh',
+      attributesPath,
       nssWrapperPath: NSS_WRAPPER,
     };
   }
 
   static async start(rsyncPath = '/usr/bin/rsync'): Promise<TestAgent> {
-    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath);
+    const helper = await attributesHelper();
+    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath, helper);
     const { bench, config } = agent;
     await chmod(bench.dir, 0o711);
     await mkdir(config.socketDir);

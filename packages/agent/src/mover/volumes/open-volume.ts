@@ -21,12 +21,13 @@ export class OpenVolume {
   readonly path: string;
   readonly identity: VolumeIdentity;
   readonly #handle: FileHandle;
-  readonly #mount: Mount;
+  /** As it was when the volume was opened. */
+  readonly mount: Mount;
 
   /** @param path of the volume: where the mount is, or below it for a volume that is a mere directory */
   constructor(handle: FileHandle, mount: Mount, identity: VolumeIdentity, path: string) {
     this.#handle = handle;
-    this.#mount = mount;
+    this.mount = mount;
     this.identity = identity;
     this.path = path;
   }
@@ -42,12 +43,12 @@ export class OpenVolume {
   }
 
   get readOnly(): boolean {
-    return this.#mount.options.includes('ro') || this.#mount.superOptions.includes('ro');
+    return this.mount.options.includes('ro') || this.mount.superOptions.includes('ro');
   }
 
   /** @throws the error of statfs(2) or readdir(3) */
   async info(): Promise<VolumeInfo> {
-    const { fsType, source, superOptions } = this.#mount;
+    const { fsType, source, superOptions } = this.mount;
     const mountContext = optionValue(superOptions, 'context');
     const [space, root] = await Promise.all([statfs(this.cwd), stat(this.cwd, { bigint: true })]);
     return {
@@ -75,13 +76,18 @@ export class OpenVolume {
     const { mountId, dev, ino } = this.identity;
     const now = await stat(this.path, { bigint: true }).catch(() => undefined);
     const mounted = (await readMounts()).some(
-      ({ id, mountPoint }) => id === mountId && mountPoint === this.#mount.mountPoint,
+      ({ id, mountPoint }) => id === mountId && mountPoint === this.mount.mountPoint,
     );
     if (mounted && now?.dev === dev && now.ino === ino) return;
     throw new DrError(
       'VolumeNotMounted',
       `the volume that was at ${this.path} is not mounted there any more`,
     );
+  }
+
+  /** Another file system, or a part of one, is mounted on something in the volume. */
+  async hasMountsInside(): Promise<boolean> {
+    return (await readMounts()).some(({ parentId }) => parentId === this.identity.mountId);
   }
 
   async close(): Promise<void> {

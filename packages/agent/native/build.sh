@@ -1,0 +1,10 @@
+#!/bin/sh
+# Compiles dr-syncer-attributes: build.sh FILE [FLAG...]. Flags such as -static or -fsanitize=address come last.
+set -eu
+out=$1
+shift
+cd "$(dirname "$0")"
+mkdir -p "$(dirname "$out")"
+${CC:-cc} -std=c17 -D_GNU_SOURCE -O2 -g -D_FILE_OFFSET_BITS=64 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wformat=2 \
+  -Wstrict-prototypes -Wmissing-prototypes -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+  -o "$out" main.c walk.c entry.c attribute.c links.c report.c "$@"

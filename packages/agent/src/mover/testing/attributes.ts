@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { run } from '../../server/testing/process.js';
+
+const NATIVE = fileURLToPath(new URL('../../../native/', import.meta.url));
+
+/**
+ * Compiles dr-syncer-attributes, once for each state of its sources.
+ *
+ * @param flags of the compiler, such as `-fsanitize=address,undefined`
+ * @returns path of the program
+ */
+export async function attributesHelper(...flags: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(flags.join(' '));
+  for (const name of (await readdir(NATIVE)).sort()) {
+    if (/\.(?:c|h|sh)$/.test(name)) hash.update(await readFile(join(NATIVE, name)));
+  }
+  const dir = join(tmpdir(), `dr-syncer-native-${hash.digest('hex').slice(0, 16)}`);
+  const path = join(dir, 'dr-syncer-attributes');
+  if (existsSync(path)) return path;
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  // Workers of a test run may come here at the same time.
+  const fresh = `${path}.${process.pid}`;
+  const built = await run(join(NATIVE, 'build.sh'), [fresh, ...flags], { timeoutMs: 120_000 });
+  if (built.code !== 0) throw new Error(`dr-syncer-attributes does not compile:\n${built.stderr}`);
+  await rename(fresh, path);
+  return path;
+}
