@@ -72,7 +72,8 @@ async function makeBaseImage(settings: Settings, buildah: Buildah, image: string
   }
 }
 
-async function aptOptions(): Promise<string[]> {
+/** What this machine needs to reach its package mirror, for mmdebstrap. */
+export async function aptOptions(): Promise<string[]> {
   const { stdout } = await run('apt-config', ['dump']).catch(() => ({ stdout: '' }));
   const acquire = stdout.split('\n').filter((line) => /^Acquire::(Check|http|https|ftp)/.test(line));
   return acquire.map((line) => `--aptopt=${line}`);
