@@ -51,5 +51,12 @@ test-vectors: build ## check SCC_VECTORS=FILE against the identity rules
 bench-resources: build ## the resource engine beside a bare loop of applies, one JSON line a figure
 	@node test/dist/bench/resources/main.js
 
+test-flips: build ## a tenant swaps directories for links for 30 s while the agent works in them
+	@node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js \
+	  --testMatch '**/mover/testing/flips.slow.ts'
+
+test-selinux: build ## SELinux labels on a kernel that enforces them, in an emulated machine
+	@node test/dist/selinux/main.js
+
 bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line a figure
 	@node test/dist/bench/ssh/main.js
