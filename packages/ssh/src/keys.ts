@@ -10,9 +10,8 @@ import {
 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { DrError } from '@dr-syncer/api';
-import forge from 'node-forge';
-import ssh2 from 'ssh2';
 import { hasControlCharacter } from './control-characters.js';
+import { forge, ssh2 } from './lazy-libraries.js';
 import { encodeOpensshEd25519 } from './openssh-key-format.js';
 import {
   fingerprintOfBlob,
@@ -146,7 +145,7 @@ function signs(key: KeyObject): boolean {
 function openKey(text: string): { key: KeyObject; ownComment: string } | undefined {
   try {
     if (!text.includes('BEGIN OPENSSH PRIVATE KEY')) return { key: createPrivateKey(text), ownComment: '' };
-    const parsed = ssh2.utils.parseKey(text);
+    const parsed = ssh2().utils.parseKey(text);
     if (parsed instanceof Error) return undefined;
     const ownComment = isComment(parsed.comment) ? parsed.comment : '';
     return { key: createPrivateKey(parsed.getPrivatePEM()), ownComment };
@@ -158,7 +157,8 @@ function openKey(text: string): { key: KeyObject; ownComment: string } | undefin
 function rsaKey(key: KeyObject, comment: string): RsaKey {
   const text = key.export({ type: 'pkcs1', format: 'pem' }) as string;
   const publicPem = createPublicKey(key).export({ type: 'pkcs1', format: 'pem' }) as string;
-  const line = forge.ssh.publicKeyToOpenSSH(forge.pki.publicKeyFromPem(publicPem), '');
+  const { pki, ssh } = forge();
+  const line = ssh.publicKeyToOpenSSH(pki.publicKeyFromPem(publicPem), '');
   const { blob } = parsePublicLine(line);
   return new PrivateKey({ text, blob, comment }) as RsaKey;
 }

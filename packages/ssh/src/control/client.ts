@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONTROL_COMMAND, DrError, SSH_USER } from '@dr-syncer/api';
-import ssh2, { type Algorithms, type Client, type ClientChannel, type PublicKeyAuthMethod } from 'ssh2';
+import type { Algorithms, Client, ClientChannel, PublicKeyAuthMethod } from 'ssh2';
 import type { PrivateKey } from '../keys.js';
+import { ssh2 } from '../lazy-libraries.js';
 import { fingerprintOfBlob, parsePublicLine, type PublicKey } from '../public-key.js';
 import { Peer, type PeerEnd, type PeerOptions } from './peer.js';
 import { signingKeyFor } from './signing-key.js';
@@ -60,7 +61,7 @@ export async function connectControl(target: ControlTarget): Promise<ControlConn
 class Attempt {
   readonly #target: ControlTarget;
   readonly #pins: readonly PublicKey[];
-  readonly #client: Client = new ssh2.Client();
+  readonly #client: Client = new (ssh2().Client)();
   /** Our own, because ssh2's `destroy()` leaves a socket alone that is half closed already. */
   readonly #socket: Duplex;
   #presented: Buffer | undefined;
