@@ -124,13 +124,33 @@ export class Writer {
     isAbsent: () => boolean,
     signal: AbortSignal,
   ): Promise<KubeObject> {
+    let applied: KubeObject;
     try {
-      const applied = await this.#send(type, desired, false, signal, isAbsent);
-      await this.#refuseTheirs(type, applied, signal);
-      return applied;
+      applied = await this.#send(type, desired, false, signal, isAbsent);
     } catch (err) {
-      if (!isFieldConflict(err)) throw err;
-      throw foreign(desired);
+      if (isFieldConflict(err)) throw foreign(desired);
+      const made = isLost(err) ? await this.#look(type, desired, signal) : undefined;
+      if (made === undefined) throw err;
+      applied = made;
+    }
+    await this.#refuseTheirs(type, applied, signal);
+    return applied;
+  }
+
+  /** What an apply without an answer has made, looked for at once: with time others come and blur whose it is. */
+  async #look(
+    type: ApiResource,
+    { metadata }: KubeObject,
+    signal: AbortSignal,
+  ): Promise<KubeObject | undefined> {
+    const { name, namespace, annotations } = metadata;
+    try {
+      const live = await this.#options.client.find({ resource: type, name, namespace }, { signal });
+      const hash = live?.metadata.annotations?.[annotation.desiredHash];
+      return hash === annotations?.[annotation.desiredHash] ? live : undefined;
+    } catch {
+      // The failure of the apply says more.
+      return undefined;
     }
   }
 
@@ -246,6 +266,11 @@ export class Writer {
       throw new DrError('ObjectChanged', `${body.metadata.name} has appeared at the destination meanwhile`);
     }, signal);
   }
+}
+
+/** The call may have had its effect. */
+function isLost(err: unknown): boolean {
+  return err instanceof KubeError && (err.status === 0 || err.status >= 500);
 }
 
 function foreign({ metadata }: KubeObject): DrError {
