@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { argv, cpuUsage, memoryUsage, on, resourceUsage, send } from 'node:process';
+import process from 'node:process';
 
 import { replicationSchema } from '@dr-syncer/api';
 import { claimDestination, Cluster, engineFor, EngineHub, type OpenEngine } from '@dr-syncer/controller';
@@ -37,7 +37,7 @@ let writes = 0;
 const count = ({ verb }: RequestSample): void => {
   if (!['get', 'list', 'watch'].includes(verb)) writes += 1;
 };
-const [, , sourceFile = '', remoteFile = ''] = argv;
+const [, , sourceFile = '', remoteFile = ''] = process.argv;
 const connect = (file: string): Cluster => new Cluster(parseKubeconfig(readFileSync(file)), count);
 const source = connect(sourceFile);
 const remote = connect(remoteFile);
@@ -84,11 +84,11 @@ async function compare(): Promise<Partial<Answer>> {
 }
 
 function answer(result: Partial<Answer>): Answer {
-  const { user, system } = cpuUsage();
+  const { user, system } = process.cpuUsage();
   const MiB = 2 ** 20;
   return {
     ...{ seconds: 0, written: 0, failed: 0, cpuSeconds: (user + system) / 1e6, writes },
-    ...{ rssMiB: memoryUsage.rss() / MiB, peakMiB: resourceUsage().maxRSS / 1024 },
+    ...{ rssMiB: process.memoryUsage.rss() / MiB, peakMiB: process.resourceUsage().maxRSS / 1024 },
     ...result,
   };
 }
@@ -106,9 +106,9 @@ function run(command: Command): Promise<Partial<Answer>> {
   }
 }
 
-on('message', (command: Command) => {
+process.on('message', (command: Command) => {
   run(command).then(
-    (result) => send?.(answer(result)),
-    (err: unknown) => send?.({ error: err instanceof Error ? err.message : String(err) }),
+    (result) => process.send?.(answer(result)),
+    (err: unknown) => process.send?.({ error: err instanceof Error ? err.message : String(err) }),
   );
 });
