@@ -161,6 +161,11 @@ export class Types {
   }
 }
 
+/** With the same subresources too: a type that can be scaled from now on is made a standby in another way. */
 function isSame(a: TypePair, b: TypePair): boolean {
-  return a.source.version === b.source.version && a.standby?.version === b.standby?.version;
+  return textOf(a) === textOf(b);
+}
+
+function textOf({ source, standby }: TypePair): string {
+  return [source.version, standby?.version, ...[...source.subresources].sort()].join(' ');
 }

@@ -16,7 +16,7 @@ import { guardCondition } from '../volumes/guard/guard-status.js';
 import type { VolumeServices } from '../volumes/services.js';
 import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
 import { outcomeOf, type SyncOutcome } from './outcome.js';
-import { type ReplicationProgress, showObjects } from './progress.js';
+import type { ReplicationProgress } from './progress.js';
 import type { Route } from './rules.js';
 import { claimDestination, type ClaimedNamespace } from './standby.js';
 import { whileStandby } from './while-standby.js';
@@ -64,7 +64,6 @@ export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal
   const { engine, release } = await options.engine(claimed);
   try {
     await options.passes.add(() => engine.pass(signal));
-    showObjects(engine, progress);
     changed();
     if (options.volumes) {
       const ends = {
@@ -76,7 +75,6 @@ export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal
       );
     }
     signal.throwIfAborted();
-    showObjects(engine, progress);
     return outcomeOf(engine, progress.volumes);
   } finally {
     await release();

@@ -139,7 +139,11 @@ export class SyncRuns {
     const { signal } = run.controller;
     const logger = this.#options.logger.child({ replication: key, request: plan.id });
     const progress = new ReplicationProgress(replication);
-    const writer = new StatusWriter(source.client, object, () => progress.snapshot());
+    let engine: HeldEngine['engine'] | undefined;
+    const writer = new StatusWriter(source.client, object, () => {
+      if (engine !== undefined) showObjects(engine, progress);
+      return progress.snapshot();
+    });
     const startedAt = new Date();
     const began = performance.now();
     const what = `${plan.cause} ${plan.id}.`;
@@ -164,11 +168,15 @@ export class SyncRuns {
         tell: (news) => events.record({ regarding: object, ...news }),
         engine: async (claimed) => {
           const held = await this.#hold(key, start, claimed);
-          run.news = () => {
+          ({ engine } = held);
+          run.news = () => writer.changed();
+          const release = (): Promise<void> => {
+            // An engine that is closed knows nothing any more.
             showObjects(held.engine, progress);
-            writer.changed();
+            engine = undefined;
+            return held.release();
           };
-          return held;
+          return { engine: held.engine, release };
         },
       },
       signal,
