@@ -38,7 +38,7 @@ const agentDeployment = z.object({
     .default('/var/lib/kubelet')
     .describe("The kubelet's directory on the nodes."),
   hostPathPrefixes: z
-    .array(z.string().regex(/^(\/[A-Za-z0-9._-]{1,255}){1,20}$/))
+    .array(z.string().regex(/^\/[A-Za-z0-9._/-]{0,199}[A-Za-z0-9._-]$/))
     .max(16)
     .optional()
     .describe(
