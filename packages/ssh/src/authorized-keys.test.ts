@@ -157,6 +157,104 @@ describe('Given keys and a login', () => {
   });
 });
 
+describe('Given any text', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      ...[
+        'command="',
+        'from="',
+        'expiry-time="',
+        '"',
+        '\\"',
+        '\\',
+        ',',
+        ' ',
+        '\t',
+        '\n',
+        '\r',
+        '#',
+        '=',
+        '!',
+        '*',
+      ],
+      ...[
+        'restrict',
+        'no-pty',
+        'environment="A=b"',
+        'dr-syncer-control',
+        'dr-syncer-rsync /d',
+        'rsync --server . /d',
+      ],
+      ...[
+        '10.0.0.0/8',
+        '2026',
+        '20270101Z',
+        'ssh-ed25519',
+        'ssh-rsa',
+        'AAAA',
+        key.publicLine,
+        other.publicLine,
+      ],
+    ),
+    fc.string({ unit: 'binary', maxLength: 6 }),
+  );
+
+  const option = fc.oneof(
+    fc.constantFrom(
+      'restrict',
+      'no-pty',
+      'NO-PTY',
+      'command="dr-syncer-control"',
+      'command="dr-syncer-rsync /d"',
+    ),
+    fc.constantFrom(
+      'command="dr-syncer-rsync --no-delete \\"/a b\\""',
+      'expiry-time="20270101Z"',
+      'from="!::1,10.*"',
+    ),
+    fc.constantFrom(
+      'command="rsync --server -logDtpr . /d"',
+      'from="10.0.0.0/8"',
+      'expiry-time="20280101"',
+      'pty',
+    ),
+    piece,
+  );
+  const line = fc
+    .tuple(
+      fc.array(option, { minLength: 1, maxLength: 4 }),
+      fc.constantFrom(key.publicLine, other.publicLine),
+    )
+    .map(([options, publicLine]) => `${options.join(',')} ${publicLine}`);
+  const text = fc.oneof(
+    fc.array(piece, { maxLength: 14 }).map((pieces) => pieces.join('')),
+    fc.array(line, { maxLength: 4 }).map((lines) => lines.join('\n')),
+  );
+
+  test('When it is read as a file Then nothing is thrown, and what is used has a forced command and reads back', () => {
+    let used = 0;
+    fc.assert(
+      fc.property(text, (some) => {
+        const parsed = parseAuthorizedKeys(some, now);
+        used += parsed.keys.length;
+        for (const { options, type, blob } of parsed.keys) {
+          const line = renderAuthorizedKey({
+            publicKey: `${type} ${blob.toString('base64')}`,
+            command: options.command,
+            from: (options.from ?? []).map(({ negated, text }) => `${negated ? '!' : ''}${text}`),
+            ...(options.expiresAt && { expiresAt: options.expiresAt }),
+          });
+          const again = parseAuthorizedKeys(line, new Date(0)).keys[0]?.options;
+          expect(again).toMatchObject({ command: options.command });
+          expect([again?.from, again?.expiresAt]).toEqual([options.from, options.expiresAt]);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(used).toBeGreaterThan(20);
+  });
+});
+
 describe('Given a grant', () => {
   test('When it is rendered Then it is one line that reads back as the same', () => {
     const name = fc

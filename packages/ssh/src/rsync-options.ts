@@ -14,6 +14,9 @@ import { isRelativeInside } from './volume-path.js';
  *   `--confine-root` has been checked. Who swaps a directory of the volume for a symbolic link meanwhile gets a file
  *   outside of the volume overwritten (measured: one push in ten beside a renameat2(RENAME_EXCHANGE) loop; none of the
  *   other ways of writing). `--append-verify` and `--write-devices` imply it.
+ * - `--temp-dir`, `--compare-dest`, `--copy-dest`, `--link-dest`: to rsync 3.5.0 `--confine-root` does not apply to
+ *   them. Through a symbolic link in the volume the first wrote a file outside of it, and the others told whether a file
+ *   there has a size and time (measured). `--partial-dir` and `--backup-dir` are confined.
  * - `--max-alloc`, `--debug`, `--only-write-batch`, `--stop-at`: memory and output of this process are ours.
  */
 export type Side = 'sending' | 'receiving' | 'both';
@@ -119,9 +122,10 @@ export const longOptions: ReadonlyMap<string, LongOption> = new Map<string, Long
   ['skip-compress', { side: 'sending', value: matching(/^[A-Za-z0-9/[\]._-]{0,1024}$/) }],
   ['suffix', { side: 'receiving', value: matching(/^[^/\p{Cc}]{1,64}$/u) }],
   ['timeout', { side: 'both', value: number }],
-  ...['backup-dir', 'compare-dest', 'copy-dest', 'link-dest', 'partial-dir', 'temp-dir'].map(
-    (name): [string, LongOption] => [name, { side: 'receiving', value: isRelativeInside }],
-  ),
+  ...['backup-dir', 'partial-dir'].map((name): [string, LongOption] => [
+    name,
+    { side: 'receiving', value: isRelativeInside },
+  ]),
 ]);
 
 /** Short options that carry a number in the same word. */

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -164,18 +164,8 @@ describe('Given the real rsync client with options of its own', () => {
       'OptionNotAllowed',
     ],
     ['--copy-devices', 'read', (l) => ['-a', '--copy-devices', `${remote()}/`, l], 'OptionNotAllowed'],
-    [
-      '--temp-dir',
-      'write',
-      (l) => ['-a', '--temp-dir=/tmp', `${l}/`, `${remote()}/`],
-      'OptionValueNotAllowed',
-    ],
-    [
-      '--link-dest',
-      'write',
-      (l) => ['-a', `--link-dest=${l}`, `${l}/`, `${remote()}/`],
-      'OptionValueNotAllowed',
-    ],
+    ['--temp-dir', 'write', (l) => ['-a', '--temp-dir=/tmp', `${l}/`, `${remote()}/`], 'OptionNotAllowed'],
+    ['--link-dest', 'write', (l) => ['-a', `--link-dest=${l}`, `${l}/`, `${remote()}/`], 'OptionNotAllowed'],
     [
       '--backup-dir',
       'write',
@@ -287,6 +277,37 @@ describe('Given requests that are allowed and a volume full of links', () => {
     await rsync('write', ['-ab', '--backup-dir=door', '--ignore-times', `${local}/`, `${remote()}/`]);
     expect(await checksum(tree.outside)).toBe(before);
   });
+
+  test.each([
+    ['--temp-dir=to-host', 'secret'],
+    ['--temp-dir=sub/to-neighbour', 'secret'],
+    ['--copy-dest=to-host', 'secret'],
+    ['--link-dest=to-host', 'secret'],
+    ['--compare-dest=to-host', 'secret'],
+    ['--partial-dir=to-host', 'secret'],
+    ['--partial-dir=to-host --delay-updates', 'secret'],
+    ['--backup --backup-dir=to-host', 'mine'],
+    ['--backup --backup-dir=sub/to-neighbour', 'mine'],
+    ['--backup --suffix=.old', 'mine'],
+    ['--fuzzy --fuzzy', 'secret'],
+  ])(
+    'When a directory for a purpose of its own (%s) is a link out of the volume, then nothing is written or learned there',
+    async (options, name) => {
+      const local = await mkdtemp(join(bench.dir, 'own-purpose-'));
+      // Of the size and time of the file behind the link: what is found there would be taken for it.
+      await writeFile(join(local, name), 'x'.repeat(SECRET.length + 1));
+      const { atime, mtime } = await stat(join(bench.dir, 'tree/host/secret'));
+      await utimes(join(local, name), atime, mtime);
+      const words = ['-t', '--stats', '--no-human-readable', ...options.split(' ')];
+      const ran = await rsync('both', [...words, join(local, name), `${remote()}/`]);
+      // Refused, or done without what is behind the link: then all of it had to be sent.
+      if (ran.code === 0) expect(ran.stdout).toContain(`Literal data: ${SECRET.length + 1} bytes`);
+      expect(await checksum(tree.outside)).toBe(before);
+      await rm(join(bench.dir, 'tree'), { recursive: true, force: true });
+      tree = await plantTree(join(bench.dir, 'tree'));
+      before = await checksum(tree.outside);
+    },
+  );
 
   test('When --delete and links meet, then only what is in the volume goes', async () => {
     const empty = join(bench.dir, 'empty');
