@@ -13,7 +13,7 @@ export interface Choice<T> {
 
 /** All that the choice of ids depends on. Notes are added to `notes`. */
 export interface Wishes {
-  readonly input: Pick<ResolveInput, 'side' | 'privilege'>;
+  readonly input: Pick<ResolveInput, 'side' | 'privilege' | 'labels'>;
   readonly context: MoverContext;
   readonly workload: WorkloadValues;
   readonly limits: NamespaceLimits;

@@ -9,6 +9,8 @@ export interface ResolveInput {
   /** The namespace of the volume at that side, and its annotations. */
   readonly namespace: string;
   readonly annotations: Annotations;
+  /** Of the namespace. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** `spec.moverSecurityContext` as it is: raw JSON. */
   readonly moverSecurityContext: unknown;
   /** The pods that mount the volume at the source; the standby will run the same. */

@@ -116,6 +116,26 @@ describe('Given a namespace with annotations of OpenShift', () => {
     });
   });
 
+  test('When its labels name policies, Then those are taken unless something nearer names one', () => {
+    const labels = {
+      'storage.openshift.io/fsgroup-change-policy': 'OnRootMismatch',
+      'storage.openshift.io/selinux-change-policy': 'MountOption',
+    };
+
+    const { identity, origins } = resolved({ ...openshift, labels });
+    expect(identity).toMatchObject({
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seLinuxChangePolicy: 'MountOption',
+    });
+    expect(origins.fsGroupChangePolicy).toBe('namespace label storage.openshift.io/fsgroup-change-policy');
+    const nearer = { ...openshift, labels, moverSecurityContext: { fsGroupChangePolicy: 'Always' } };
+    expect(resolved(nearer).identity.fsGroupChangePolicy).toBe('Always');
+    const wrong = { 'storage.openshift.io/fsgroup-change-policy': 'Sometimes' };
+    const { identity: without, notes } = resolved({ ...openshift, labels: wrong });
+    expect(without).not.toHaveProperty('fsGroupChangePolicy');
+    expect(notes).toEqual([expect.stringContaining('"Sometimes" is not OnRootMismatch or Always')]);
+  });
+
   test('When the level is written in another way, Then it is the same level', () => {
     const context = { seLinuxOptions: { level: 's0:c20,c26,c20' } };
 

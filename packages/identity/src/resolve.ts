@@ -1,16 +1,7 @@
 import { MAX_ID, type Identity } from '@dr-syncer/api';
 import { admit } from './admit.js';
-import {
-  chooseFsGroup,
-  chooseGroup,
-  chooseGroups,
-  chooseUser,
-  explicit,
-  workloadOrigin,
-  type Choice,
-  type Wishes,
-} from './ids.js';
-import { chooseLabel } from './label.js';
+import { chooseFsGroup, chooseGroup, chooseGroups, chooseUser, type Choice, type Wishes } from './ids.js';
+import { filesAtDestination } from './file-fields.js';
 import { MAX_GROUPS, MOVER_CONTEXT, parseMoverContext } from './mover-context.js';
 import { namespaceLimits, rangesText } from './namespace-limits.js';
 import { shown, type Refusal } from './refusal.js';
@@ -56,6 +47,8 @@ interface Ids {
 
 function describe(input: ResolveInput, wishes: Wishes, ids: Ids): Resolution {
   const { privileged, requested, reason } = input.privilege;
+  const files =
+    input.side === 'destination' ? filesAtDestination(wishes, ids.fsGroup) : { identity: {}, origins: {} };
   const notes = wishes.notes.map(({ text }) => text);
   if (requested && !privileged) notes.push(`unprivileged: ${reason}`);
   for (const [what, asked] of [
@@ -64,8 +57,6 @@ function describe(input: ResolveInput, wishes: Wishes, ids: Ids): Resolution {
   ] as const) {
     if (asked && !privileged) notes.push(`${what} are not copied: that takes privileged movers`);
   }
-  const files =
-    input.side === 'destination' ? filesAtDestination(wishes, ids.fsGroup) : { identity: {}, origins: {} };
   return {
     ok: true,
     identity: {
@@ -103,34 +94,6 @@ function capabilities({ side, devices, fileCapabilities }: ResolveInput): Identi
     ...(devices ? (['MKNOD'] as const) : []),
     ...(fileCapabilities ? (['SETFCAP'] as const) : []),
   ];
-}
-
-type FileFields = Pick<Identity, 'fsGroup' | 'fsGroupChangePolicy' | 'seLinuxLabel' | 'seLinuxChangePolicy'>;
-
-/** What is done to files after they have arrived. */
-function filesAtDestination(
-  { context, workload, limits }: Wishes,
-  fsGroup: Choice<number> | undefined,
-): { identity: FileFields; origins: Partial<Record<keyof FileFields, string>> } {
-  const chosen: [keyof FileFields, Choice<string | number> | undefined][] = [];
-  if (fsGroup) {
-    chosen.push(['fsGroup', fsGroup], ['fsGroupChangePolicy', policy('fsGroupChangePolicy')]);
-  }
-  const label = chooseLabel(context, limits, workload);
-  if (label) chosen.push(['seLinuxLabel', label], ['seLinuxChangePolicy', policy('seLinuxChangePolicy')]);
-
-  const present = chosen.filter((entry): entry is [keyof FileFields, Choice<string | number>] => !!entry[1]);
-  return {
-    identity: Object.fromEntries(present.map(([field, { value }]) => [field, value])),
-    origins: Object.fromEntries(present.map(([field, { origin }]) => [field, origin])),
-  };
-
-  function policy(field: 'fsGroupChangePolicy' | 'seLinuxChangePolicy'): Choice<string> | undefined {
-    const asked = context[field];
-    if (asked !== undefined) return explicit(field, asked);
-    const found = workload[field];
-    return found && { value: found.value, origin: workloadOrigin(found) };
-  }
 }
 
 /** OpenShift has no rule for `runAsGroup`; without one the rule for supplemental groups could be walked around. */

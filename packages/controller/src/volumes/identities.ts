@@ -131,6 +131,8 @@ export function refusalsText({ privilege, source, destination }: IdentityDecisio
 function endOf(namespace: Pick<KubeObject, 'metadata'>): {
   namespace: string;
   annotations: Record<string, string>;
+  labels: Record<string, string>;
 } {
-  return { namespace: namespace.metadata.name, annotations: namespace.metadata.annotations ?? {} };
+  const { name, annotations = {}, labels = {} } = namespace.metadata;
+  return { namespace: name, annotations, labels };
 }
