@@ -4,10 +4,21 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { install, rolledOut } from '../demo/install.js';
-import type { Kubectl, KubeObject } from '../demo/kubectl.js';
+import type { Kubectl } from '../demo/kubectl.js';
 import { rootForForeignOwners } from '../demo/shop.js';
 import { PRIVILEGED_MOVERS, SYSTEM_NAMESPACE } from '../demo/standby.js';
 import { eventually, twoClusters } from './support/clusters.js';
+import {
+  allocated,
+  claimObject,
+  DIR,
+  fill,
+  idleDeployment,
+  idlePod,
+  namespaceObject,
+  restrictedContexts,
+  use,
+} from './support/idle-workload.js';
 import { connect, replicationOf, sync } from './support/replication.js';
 
 interface Volume {
@@ -30,40 +41,9 @@ interface Volume {
 
 const labels = { e2e: 'identity' };
 const REMOTE = 'e2e-identity';
-const CLAIM = 'data';
 const WORKLOAD_MS = 180_000;
-const DIR = '/data';
-
-/** As OpenShift's controller annotates a namespace. */
-function allocated(first: number, level: string): Record<string, string> {
-  return {
-    'openshift.io/sa.scc.uid-range': `${first}/10000`,
-    'openshift.io/sa.scc.supplemental-groups': `${first}/10000`,
-    'openshift.io/sa.scc.mcs': level,
-  };
-}
-
-function namespaceObject(
-  name: string,
-  podSecurity: 'restricted' | 'baseline',
-  annotations: Record<string, string> = {},
-): KubeObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: {
-      name,
-      labels: { ...labels, 'pod-security.kubernetes.io/enforce': podSecurity },
-      annotations,
-    },
-  };
-}
-
-const restrictedContainer = {
-  allowPrivilegeEscalation: false,
-  capabilities: { drop: ['ALL'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-};
+/** On a namespace at the destination: it is in use, nothing is written there. */
+const ACTIVE = 'dr-syncer.io/active';
 
 describe('Given two clusters, and namespaces whose movers are told apart by identity', () => {
   const context = twoClusters();
@@ -81,53 +61,6 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
       [source, remote].map((at) => at.run(['delete', 'ns', '-l', 'e2e=identity', '--wait=false'])),
     );
   }, 120_000);
-
-  const claim = (namespace: string): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: { name: CLAIM, namespace },
-    spec: {
-      accessModes: ['ReadWriteOnce'],
-      storageClassName: settings.sourceStorageClass,
-      resources: { requests: { storage: '256Mi' } },
-    },
-  });
-
-  /** A pod as admission lets it through, with the claim mounted. */
-  const pod = (
-    namespace: string,
-    name: string,
-    podContext: object,
-    containerContext: object,
-  ): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace, labels: { app: name } },
-    spec: podSpec(podContext, containerContext),
-  });
-
-  const podSpec = (podContext: object, containerContext: object): object => ({
-    automountServiceAccountToken: false,
-    terminationGracePeriodSeconds: 0,
-    securityContext: podContext,
-    containers: [
-      {
-        name: 'app',
-        image: settings.image,
-        imagePullPolicy: 'IfNotPresent',
-        args: ['sleep', 'infinity'],
-        securityContext: containerContext,
-        volumeMounts: [{ name: 'data', mountPath: DIR }],
-      },
-    ],
-    volumes: [{ name: 'data', persistentVolumeClaim: { claimName: CLAIM } }],
-  });
-
-  /** What OpenShift's admission would make of a pod that names nothing. */
-  const restrictedPodContext = (id: number): object => ({
-    ...{ runAsNonRoot: true, runAsUser: id, runAsGroup: id, fsGroup: id },
-    seccompProfile: { type: 'RuntimeDefault' },
-  });
 
   const running = async (at: Kubectl, namespace: string, name: string): Promise<void> => {
     await at.run(['wait', '--for=condition=Ready', `pod/${name}`, '-n', namespace, '--timeout=180s'], {
@@ -176,45 +109,17 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
     });
   };
 
-  const fill = `
-    umask 077
-    mkdir -p ${DIR}/private/deep
-    echo kept > ${DIR}/private/deep/file
-    echo counter=1 > ${DIR}/state
-    printf '#!/bin/sh\\necho ran\\n' > ${DIR}/script; chmod 750 ${DIR}/script
-    ln -s state ${DIR}/link`;
-  /** Reads all, writes into what came, beside it and into its directories. */
-  const use = `
-    cat ${DIR}/private/deep/file ${DIR}/link; ${DIR}/script
-    echo counter=2 >> ${DIR}/state
-    echo new > ${DIR}/private/deep/new
-    mkdir ${DIR}/more && rm -r ${DIR}/private/deep/file
-    tail -n 1 ${DIR}/state; id -u`;
-
   describe('with the same range of ids at both ends, restricted', () => {
     const name = 'e2e-scc-same';
     const id = 1000690000;
     const deployment = 'deployment/app';
 
     beforeAll(async () => {
-      const namespace = namespaceObject(name, 'restricted', allocated(id, 's0:c26,c20'));
+      const namespace = namespaceObject(name, 'restricted', labels, allocated(id, 's0:c26,c20'));
       await Promise.all([source.apply([namespace]), remote.apply([namespace])]);
       await source.apply([
-        claim(name),
-        {
-          apiVersion: 'apps/v1',
-          kind: 'Deployment',
-          metadata: { name: 'app', namespace: name },
-          spec: {
-            replicas: 1,
-            strategy: { type: 'Recreate' },
-            selector: { matchLabels: { app: 'app' } },
-            template: {
-              metadata: { labels: { app: 'app' } },
-              spec: podSpec(restrictedPodContext(id), restrictedContainer),
-            },
-          },
-        },
+        claimObject(name, settings.sourceStorageClass),
+        idleDeployment(name, 'app', settings.image, restrictedContexts(id)),
       ]);
       await rolledOut(source, name, deployment, WORKLOAD_MS);
       await run(source, name, deployment, fill);
@@ -252,32 +157,30 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
       expect(out).toMatch(/^data +destination +not kept +owners/m);
     }, 120_000);
 
-    test('When the workload is started at the destination Then it reads and writes its volume', async () => {
+    const activate = async (): Promise<void> => {
+      await remote.run(['annotate', '--overwrite', 'namespace', name, `${ACTIVE}=true`]);
       await remote.run(['scale', deployment, '--replicas=1', '-n', name]);
       await rolledOut(remote, name, deployment, WORKLOAD_MS);
+    };
+
+    test('When the workload is started at the destination Then it reads and writes its volume', async () => {
+      await activate();
 
       const said = await run(remote, name, deployment, use);
 
       expect(said.trim().split('\n')).toEqual(['kept', 'counter=1', 'ran', 'counter=2', String(id)]);
     }, 300_000);
 
-    test('When it goes on at the source Then the next sync fails while the copy is in use, and not after', async () => {
+    test('When it is a standby again Then the next sync brings the state of the source', async () => {
       await run(source, name, deployment, `echo counter=3 > ${DIR}/state`);
-      const busy = await sync<Volume>(source, name, 'busy');
-      expect(busy.volumes[0]).toMatchObject({ phase: 'Failed', reason: 'DestinationInUse' });
-
       await remote.run(['scale', deployment, '--replicas=0', '-n', name]);
       await remote.run(['wait', '--for=delete', 'pod', '-l', 'app=app', '-n', name, '--timeout=60s']);
+      await remote.run(['annotate', 'namespace', name, `${ACTIVE}-`]);
       succeeded((await sync<Volume>(source, name, 'again')).volumes[0]);
 
-      await remote.run(['scale', deployment, '--replicas=1', '-n', name]);
-      await rolledOut(remote, name, deployment, WORKLOAD_MS);
-      const said = await run(
-        remote,
-        name,
-        deployment,
-        `cat ${DIR}/state ${DIR}/private/deep/file; ls ${DIR}`,
-      );
+      await activate();
+      const look = `cat ${DIR}/state ${DIR}/private/deep/file; ls ${DIR}`;
+      const said = await run(remote, name, deployment, look);
       expect(said.split('\n').slice(0, 2)).toEqual(['counter=3', 'kept']);
       expect(said).not.toContain('more');
     }, 400_000);
@@ -289,17 +192,20 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
 
     beforeAll(async () => {
       await Promise.all([
-        source.apply([namespaceObject(name, 'restricted', allocated(here, 's0:c26,c20'))]),
-        remote.apply([namespaceObject(name, 'restricted', allocated(there, 's0:c27,c14'))]),
+        source.apply([namespaceObject(name, 'restricted', labels, allocated(here, 's0:c26,c20'))]),
+        remote.apply([namespaceObject(name, 'restricted', labels, allocated(there, 's0:c27,c14'))]),
       ]);
-      await source.apply([claim(name), pod(name, 'app', restrictedPodContext(here), restrictedContainer)]);
+      await source.apply([
+        claimObject(name, settings.sourceStorageClass),
+        idlePod(name, 'app', settings.image, restrictedContexts(here)),
+      ]);
       await running(source, name, 'app');
       await run(source, name, 'app', fill);
       await replicate(name);
     }, 300_000);
 
     const startThere = async (): Promise<void> => {
-      await remote.apply([pod(name, 'app', restrictedPodContext(there), restrictedContainer)]);
+      await remote.apply([idlePod(name, 'app', settings.image, restrictedContexts(there))]);
       await running(remote, name, 'app');
     };
     const stopThere = (): Promise<string> => remote.run(['delete', 'pod', 'app', '-n', name, '--wait=true']);
@@ -354,11 +260,16 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
     ];
 
     beforeAll(async () => {
-      const namespace = namespaceObject(name, 'baseline', { [PRIVILEGED_MOVERS]: 'true' });
+      const namespace = namespaceObject(name, 'baseline', labels, { [PRIVILEGED_MOVERS]: 'true' });
       // The name that users of VolSync know, in another spelling.
-      const alias = namespaceObject(name, 'baseline', { 'volsync.backube/privileged-movers': 'TRUE' });
+      const alias = namespaceObject(name, 'baseline', labels, {
+        'volsync.backube/privileged-movers': 'TRUE',
+      });
       await Promise.all([source.apply([namespace]), remote.apply([alias])]);
-      await source.apply([claim(name), pod(name, 'app', {}, rootForForeignOwners)]);
+      await source.apply([
+        claimObject(name, settings.sourceStorageClass),
+        idlePod(name, 'app', settings.image, { pod: {}, container: rootForForeignOwners }),
+      ]);
       await running(source, name, 'app');
       await run(
         source,
@@ -375,7 +286,7 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
 
     const look = async (script: string): Promise<string> => {
       const reader = { ...rootForForeignOwners, capabilities: { drop: ['ALL'], add: ['DAC_OVERRIDE'] } };
-      await remote.apply([pod(name, 'look', {}, reader)]);
+      await remote.apply([idlePod(name, 'look', settings.image, { pod: {}, container: reader })]);
       await running(remote, name, 'look');
       const said = await run(remote, name, 'look', script);
       await remote.run(['delete', 'pod', 'look', '-n', name, '--wait=true']);
