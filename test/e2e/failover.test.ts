@@ -31,7 +31,7 @@ describe('Given a standby, and nothing but the kubeconfig of its cluster', () =>
 
   const drSyncer = (...args: string[]): Promise<Ended> =>
     new Promise((resolve) => {
-      const all = [cli, ...args, '--kubeconfig', settings.remoteKubeconfig, '-n', NAMESPACE];
+      const all = [cli, ...args, '--kubeconfig', settings.remoteKubeconfig];
       execFile(process.execPath, all, { timeout: 180_000 }, (err, out, stderr) =>
         resolve({ code: err === null ? 0 : Number(err.code ?? 255), out, err: stderr }),
       );
@@ -125,7 +125,7 @@ describe('Given a standby, and nothing but the kubeconfig of its cluster', () =>
   }, 120_000);
 
   test('When it is only looked at Then it says what it would do, and nothing has changed', async () => {
-    const { code, out } = await drSyncer('failover', '--dry-run');
+    const { code, out } = await drSyncer('failover', '-n', NAMESPACE, '--dry-run');
 
     expect({ code, out }).toMatchObject({
       code: 0,
@@ -137,14 +137,14 @@ describe('Given a standby, and nothing but the kubeconfig of its cluster', () =>
   });
 
   test('When nobody can be asked Then it does nothing', async () => {
-    expect(await drSyncer('failover')).toMatchObject({
+    expect(await drSyncer('failover', '-n', NAMESPACE)).toMatchObject({
       code: 1,
       err: expect.stringContaining('--yes') as unknown,
     });
   });
 
   test('When it is failed over to Then the application runs there with the data of the last sync', async () => {
-    const { code, out, err } = await drSyncer('failover', '--yes', '--timeout', '120');
+    const { code, out, err } = await drSyncer('failover', '-n', NAMESPACE, '--yes', '--timeout', '120');
 
     expect({ code, err }).toMatchObject({ code: 0 });
     expect(err).toMatch(/fenced 1 volumes on every node/);
@@ -174,7 +174,7 @@ describe('Given a standby, and nothing but the kubeconfig of its cluster', () =>
   });
 
   test('When it is run once more Then it finds everything done', async () => {
-    const { code, err } = await drSyncer('failover', '--yes', '--timeout', '60');
+    const { code, err } = await drSyncer('failover', '-n', NAMESPACE, '--yes', '--timeout', '60');
 
     expect({ code, started: err.includes('started') }).toEqual({ code: 0, started: false });
     expect(await page(remote)).toBe('second\n');

@@ -39,7 +39,9 @@ describe('Given remote clusters', () => {
   afterAll(async () => {
     const all = ['delete', '-A', '-l', 'e2e=remote-cluster', '--timeout=60s'];
     await source.run([...all, 'replications.dr-syncer.io']);
-    await source.run([...all, 'remoteclusters.dr-syncer.io,secrets']);
+    // First those, with their Secrets: without a way to the remote they stay until somebody gives it up.
+    await source.run([...all, 'remoteclusters.dr-syncer.io']);
+    await source.run([...all, 'secrets']);
     await Promise.all(
       [source, remote].map((at) => at.run(['delete', 'ns', '-l', 'e2e=remote-cluster', '--wait=false'])),
     );
@@ -110,6 +112,8 @@ describe('Given remote clusters', () => {
     const bad = Date.now() - again;
     await source.run(['delete', 'secret', 'e2e-secret', '-n', SYSTEM_NAMESPACE]);
     await conditionOf('e2e-secret', 'Ready', ({ reason }) => reason === 'KubeconfigSecretNotFound');
+    await source.apply([secret('e2e-secret', kubeconfig)]);
+    await whenReady('e2e-secret');
 
     // Watched and not polled: an unreachable cluster is looked at every 5 s, a good one every 5 min.
     expect(good).toBeLessThan(10_000);

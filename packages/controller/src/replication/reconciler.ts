@@ -186,8 +186,10 @@ export class ReplicationReconciler {
       if (status !== undefined) await this.#write(object, status, signal);
       return;
     }
-    const { phase } = replication.status ?? {};
-    if (phase === 'Completed' || phase === 'Failed') {
+    const { phase, conditions = [] } = replication.status ?? {};
+    // What the last sync found stays until the next one: also that the application runs at the destination.
+    const isActive = conditions.some(({ type, reason }) => type === 'Ready' && reason === 'StandbyActive');
+    if (phase === 'Completed' || phase === 'Failed' || isActive) {
       const progress = new ReplicationProgress(replication);
       progress.set({ nextSyncTime: regularTime(replication, new Date())?.toISOString() });
       await this.#write(object, shown(progress.snapshot()), signal);
