@@ -54,6 +54,10 @@ const table = {
     remedy:
       'Delete the Secret to have a new key made, or put a PEM RSA private key of at least 3072 bits under id_rsa.',
   },
+  KeyShared: {
+    kind: 'wait',
+    remedy: 'Name another Secret in spec.sshKeySecret, or none: each RemoteCluster has a key of its own.',
+  },
   HostKeyMismatch: {
     kind: 'terminal',
     remedy:

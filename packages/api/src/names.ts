@@ -33,8 +33,10 @@ export const annotation = {
   syncNow: `${API_GROUP}/sync-now`,
   /** On a Replication: the run that a deletion guard has stopped, and that is meant nevertheless. */
   confirmDeletions: `${API_GROUP}/confirm-deletions`,
-  /** On a RemoteCluster: "true" rotates the SSH key. */
+  /** On a RemoteCluster: "true" replaces the controller's key in order, "revoke" has it refused at once. */
   rotateSshKey: `${API_GROUP}/rotate-ssh-key`,
+  /** On a RemoteCluster: "true" replaces the agents' host keys. */
+  rotateHostKeys: `${API_GROUP}/rotate-host-keys`,
   /** On a RemoteCluster that is being deleted: "true" gives up what is in a remote that will not come back. */
   abandonRemote: `${API_GROUP}/abandon-remote`,
   /** On a RemoteCluster: a new value has agents asked again that showed a wrong host key. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { DrError, SOURCE_KEY_SECRET } from '@dr-syncer/api';
+import { type DrError, SOURCE_KEY_SECRET } from '@dr-syncer/api';
 import {
   type ClusterAccess,
   EventRecorder,
@@ -11,7 +11,6 @@ import {
   Reflector,
   runAsLeader,
   runController,
-  sleep,
   wellKnown,
   WorkQueue,
 } from '@dr-syncer/kube';
@@ -19,12 +18,11 @@ import { type HealthCheck, type Logger, serveHealth, serveMetrics } from '@dr-sy
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 import { AgentMetrics } from './clusters/agent-metrics.js';
-import { Agents } from './clusters/agents.js';
+import type { AgentSettings } from './clusters/agent-objects.js';
 import { Cluster } from './clusters/cluster.js';
 import { operatorAccess } from './clusters/operator-kubeconfig.js';
 import { Relay } from './clusters/reach/relay.js';
 import { RemoteClusters } from './clusters/remote-clusters.js';
-import { ensureClientKey } from './clusters/ssh-keys.js';
 import { agentEnvironment, type ControllerConfig, moverPolicyOf } from './config.js';
 import { remoteClusters, replications } from './custom-resources.js';
 import { EngineHub } from './engine/index.js';
@@ -38,12 +36,16 @@ import { Deletion } from './replication/deletion.js';
 import { LiveStandbys } from './replication/live-standbys.js';
 import { ReplicationReconciler } from './replication/reconciler.js';
 import { SyncRuns } from './replication/sync-runs.js';
+import { KeyMaker } from './rotation/key-maker.js';
+import { ownerOfKeySecret } from './rotation/key-sharing.js';
+import { SourceAgents } from './source-agents.js';
 import { volumeServices } from './volumes/volume-services.js';
 import { StateMetrics } from './state-metrics.js';
 import { version } from './version.js';
 
 const WORKERS = 4;
-const INSTALL_RETRY_MS = 5_000;
+/** Among the keys of RemoteClusters, which have a slash. */
+const SOURCE = 'source';
 
 /** The composition root: everything long-lived is made, wired, started and closed here. Ends with the signal. */
 export async function runControllerApp(
@@ -64,6 +66,7 @@ export async function runControllerApp(
     ...{ registry, version: version() },
     replications: () => observed.replications(),
     remoteClusters: () => observed.remoteClusters(),
+    sourceKeys: () => observed.sourceKeys(),
     leading: () => observed.isActive,
     queues: () => observed.queues(),
   });
@@ -138,9 +141,19 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     ports: config.RELAY_PORTS,
     logger,
   });
-  const sourceAgents = await makeSourceAgents(context, sourceId, relay, signal);
+  const maker = new KeyMaker();
+  const sourceAgents = await SourceAgents.open(
+    {
+      ...{ source, sourceId, relay, maker, events, logger },
+      namespace: config.POD_NAMESPACE,
+      settings: sourceAgentSettings(config),
+      rotationMs: config.SOURCE_KEY_ROTATION_INTERVAL,
+    },
+    signal,
+  );
   context.observed.begin({
-    ...{ sourceAgents, remotes },
+    ...{ sourceAgents: sourceAgents.agents, remotes },
+    sourceKeys: () => sourceAgents.keys?.sshKey,
     replications: replicationMirror.store,
     remoteClusters: clusterMirror.store,
     queues: { remotecluster: clusterQueue, replication: replicationQueue },
@@ -154,7 +167,8 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     ...{ config, source: source.client, sourceId, remotes, registry: context.registry, logger },
   });
   const runs = new SyncRuns({
-    ...{ source, sourceId, sourceAgents, hub, live, metrics, events, logger },
+    ...{ source, sourceId, hub, live, metrics, events, logger },
+    sourceAgents: sourceAgents.agents,
     concurrency: config.CONCURRENT_SYNCS,
     volumeServices: volumes,
     policy: moverPolicyOf(config),
@@ -165,11 +179,14 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   const secretClient = new KubeClient(context.access, { maxWatches: 2000, maxConnections: 4 });
   const watches = new SecretWatches({
     client: secretClient,
-    onChange: (key) => clusterQueue.add(key),
+    onChange: (key) => (key === SOURCE ? sourceAgents.wake() : clusterQueue.add(key)),
     logger,
   });
   const bringUp = new BringUp({
-    ...{ source, registry: remotes, logger, relay, sourceId },
+    ...{ source, registry: remotes, logger, relay, sourceId, maker },
+    keyOwner: (object) => ownerOfKeySecret(object, clusterMirror.store.list()),
+    tell: (regarding, { type, reason, message }) =>
+      events.record({ regarding, type, reason, message, action: 'RotateKeys' }),
     agentImage: config.AGENT_IMAGE,
     agentEnvironment: agentEnvironment(config),
     namespacesOf: (key, spec) => [
@@ -192,6 +209,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   });
 
   watches.start(signal);
+  watches.follow(SOURCE, { namespace: config.POD_NAMESPACE, name: SOURCE_KEY_SECRET });
   clusterMirror.start(signal);
   replicationMirror.start(signal);
   await Promise.all([clusterMirror.synced, replicationMirror.synced]);
@@ -202,7 +220,7 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   };
   try {
     await Promise.all([
-      keepInstalled(sourceAgents, logger, signal),
+      sourceAgents.run(signal),
       volumes.keeper.run(signal),
       runController(
         {
@@ -251,41 +269,12 @@ function follow(reflector: Reflector): WorkQueue {
   return queue;
 }
 
-async function makeSourceAgents(
-  { config, source }: Context,
-  sourceId: string,
-  relay: Relay,
-  signal: AbortSignal,
-): Promise<Agents> {
-  const at = { namespace: config.POD_NAMESPACE, name: SOURCE_KEY_SECRET };
-  const { key } = await ensureClientKey(source.client, at, 'dr-syncer source', signal);
-  return new Agents({
-    client: source.client,
-    key,
-    owner: `${sourceId}/source`,
-    settings: {
-      image: config.AGENT_IMAGE,
-      kubeletDir: config.SOURCE_KUBELET_DIR,
-      hostPathPrefixes: config.SOURCE_HOST_PATH_PREFIXES.split(',').filter(Boolean),
-      port: config.SOURCE_AGENT_PORT,
-      environment: agentEnvironment(config),
-    },
-    connectivity: { mode: 'Direct', addressType: 'InternalIP' },
-    relay,
-  });
-}
-
-/** The agents of the source cluster, which no RemoteCluster stands for. */
-async function keepInstalled(agents: Agents, logger: Logger, signal: AbortSignal): Promise<void> {
-  for (let wait = 0; ;) {
-    await sleep(wait, signal).catch(() => undefined);
-    if (signal.aborted) return;
-    wait = 60_000;
-    try {
-      await agents.install(signal);
-    } catch (err) {
-      logger.warn('agents of the source cluster could not be installed', { err });
-      wait = INSTALL_RETRY_MS;
-    }
-  }
+function sourceAgentSettings(config: ControllerConfig): AgentSettings {
+  return {
+    image: config.AGENT_IMAGE,
+    kubeletDir: config.SOURCE_KUBELET_DIR,
+    hostPathPrefixes: config.SOURCE_HOST_PATH_PREFIXES.split(',').filter(Boolean),
+    port: config.SOURCE_AGENT_PORT,
+    environment: agentEnvironment(config),
+  };
 }

@@ -1,3 +1,4 @@
+import { durationMs } from '@dr-syncer/api';
 import { logLevels } from '@dr-syncer/runtime';
 import { jsonSettingText, sshAlgorithmsSchema, sshLimitsSchema } from '@dr-syncer/ssh';
 import { z } from 'zod';
@@ -47,6 +48,13 @@ const environment = z.object({
     .regex(/^((\/[A-Za-z0-9._-]+)+(,(\/[A-Za-z0-9._-]+)+)*)?$/)
     .default(''),
   SOURCE_AGENT_PORT: port.default(2222),
+  /** How old the source agents' key and host keys get, as 2160h; unset: they are replaced when somebody asks. */
+  SOURCE_KEY_ROTATION_INTERVAL: z
+    .string()
+    .regex(/^([0-9]{1,6}(h|m|s))+$/)
+    .transform(durationMs)
+    .refine((ms) => ms >= 3_600_000, 'less than 1h')
+    .optional(),
   POD_IP: z.string().optional(),
   /** At which the source's agents reach this process, for data that goes by port-forward; default: POD_IP. */
   RELAY_ADDRESS: z.string().optional(),

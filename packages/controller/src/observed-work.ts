@@ -1,3 +1,4 @@
+import type { SshKeyStatus } from '@dr-syncer/api';
 import type { KubeObject, ReadStore, WorkQueue } from '@dr-syncer/kube';
 
 import type { MeteredAgents } from './clusters/agent-metrics.js';
@@ -6,6 +7,8 @@ import type { RemoteClusters } from './clusters/remote-clusters.js';
 interface Work {
   readonly sourceAgents: MeteredAgents;
   readonly remotes: RemoteClusters;
+  /** What is known of the key towards the source's agents. */
+  readonly sourceKeys: () => SshKeyStatus | undefined;
   readonly replications: ReadStore<KubeObject>;
   readonly remoteClusters: ReadStore<KubeObject>;
   readonly queues: Readonly<Record<string, WorkQueue>>;
@@ -34,6 +37,10 @@ export class ObservedWork {
     all.set('source', this.#work.sourceAgents);
     for (const [key, { agents }] of this.#work.remotes.handles()) all.set(key, agents);
     return all;
+  }
+
+  sourceKeys(): SshKeyStatus | undefined {
+    return this.#work?.sourceKeys();
   }
 
   replications(): readonly KubeObject[] {

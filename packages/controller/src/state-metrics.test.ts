@@ -49,7 +49,11 @@ describe('Given Replications and RemoteClusters with a status', () => {
             condition('Reachable', 'False', 'RemoteUnreachable'),
           ],
           agentStatus: { desired: 3, ready: 2, summary: '2/3' },
-          sshKey: { fingerprint: 'SHA256:x', createdAt: '2026-01-01T00:00:00Z' },
+          sshKey: {
+            ...{ fingerprint: 'SHA256:x', createdAt: '2026-01-01T00:00:00Z' },
+            rotation: { phase: 'Switched', startedAt: '2026-01-01T00:00:10Z' },
+            revoked: { fingerprints: ['SHA256:y'], notConfirmedBy: ['n1'] },
+          },
         },
       },
     ];
@@ -57,6 +61,7 @@ describe('Given Replications and RemoteClusters with a status', () => {
       ...{ registry, version: '1.2.3', leading: () => true, queues: () => ({ replication: 4 }) },
       replications: () => replications,
       remoteClusters: () => remoteClusters,
+      sourceKeys: () => ({ fingerprint: 'SHA256:s', createdAt: '2026-01-01T00:00:01Z' }),
     });
   });
 
@@ -66,6 +71,12 @@ describe('Given Replications and RemoteClusters with a status', () => {
     expect(lines).toEqual(
       expect.arrayContaining([
         'dr_syncer_leader 1',
+        'dr_syncer_ssh_key_rotation_phase{remote_cluster="n/r",phase="Switched"} 1',
+        'dr_syncer_ssh_key_rotation_phase{remote_cluster="n/r",phase="Staged"} 0',
+        'dr_syncer_ssh_key_rotation_started_timestamp_seconds{remote_cluster="n/r"} 1767225610',
+        'dr_syncer_ssh_keys_revoked_unconfirmed{remote_cluster="n/r"} 1',
+        'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="source"} 1767225601',
+        'dr_syncer_ssh_key_rotation_phase{remote_cluster="source",phase="Switched"} 0',
         'dr_syncer_build_info{version="1.2.3"} 1',
         'dr_syncer_work_queue_depth{controller="replication"} 4',
         'dr_syncer_replication_phase{replication="n/a",phase="Failed"} 1',

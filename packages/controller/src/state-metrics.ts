@@ -3,6 +3,8 @@ import {
   replicationStatus,
   type RemoteClusterStatus,
   type ReplicationStatus,
+  rotationPhases,
+  type SshKeyStatus,
   volumePhases,
   type VolumeStatus,
 } from '@dr-syncer/api';
@@ -19,6 +21,8 @@ export interface StateMetricsOptions {
   /** All there are now, from the mirrors. */
   readonly replications: () => readonly KubeObject[];
   readonly remoteClusters: () => readonly KubeObject[];
+  /** Of the key towards the source's own agents, which have no object. */
+  readonly sourceKeys: () => SshKeyStatus | undefined;
   readonly leading: () => boolean;
   /** Keys that wait, by controller. */
   readonly queues: () => Readonly<Record<string, number>>;
@@ -109,6 +113,22 @@ export class StateMetrics {
       "Unix time the controller's key for the remote cluster was made at",
       'remote_cluster',
     );
+    gauge(
+      'dr_syncer_ssh_key_rotation_phase',
+      "Phase of the rotation of the controller's key: 1 for the one it is in, 0 for all when none goes on",
+      'remote_cluster',
+      'phase',
+    );
+    gauge(
+      'dr_syncer_ssh_key_rotation_started_timestamp_seconds',
+      'Unix time the rotation that goes on was begun at',
+      'remote_cluster',
+    );
+    gauge(
+      'dr_syncer_ssh_keys_revoked_unconfirmed',
+      'Revoked keys that some agent has not been seen to refuse yet',
+      'remote_cluster',
+    );
   }
 
   #set(name: string, labels: Record<string, string>, value: number | undefined): void {
@@ -116,7 +136,7 @@ export class StateMetrics {
   }
 
   #collect(): void {
-    const { version, leading, queues, replications, remoteClusters, registry } = this.#options;
+    const { version, leading, queues, replications, remoteClusters, sourceKeys, registry } = this.#options;
     for (const gauge of this.#gauges.values()) gauge.reset();
     (registry.getSingleMetric('dr_syncer_leader') as Gauge).set(leading() ? 1 : 0);
     this.#set('dr_syncer_build_info', { version }, 1);
@@ -125,6 +145,20 @@ export class StateMetrics {
     }
     for (const object of replications()) this.#replication(object);
     for (const object of remoteClusters()) this.#remoteCluster(object);
+    const ofSource = sourceKeys();
+    if (ofSource !== undefined) this.#keys({ remote_cluster: 'source' }, ofSource);
+  }
+
+  #keys(labels: Record<string, string>, { createdAt, rotation, revoked }: SshKeyStatus): void {
+    this.#set('dr_syncer_ssh_key_created_timestamp_seconds', labels, seconds(createdAt));
+    for (const phase of rotationPhases) {
+      const value = rotation?.phase === phase ? 1 : 0;
+      this.#set('dr_syncer_ssh_key_rotation_phase', { ...labels, phase }, value);
+    }
+    const { startedAt } = rotation ?? {};
+    this.#set('dr_syncer_ssh_key_rotation_started_timestamp_seconds', labels, seconds(startedAt));
+    const unconfirmed = revoked?.fingerprints.length ?? 0;
+    this.#set('dr_syncer_ssh_keys_revoked_unconfirmed', labels, unconfirmed);
   }
 
   #replication(object: KubeObject): void {
@@ -172,8 +206,7 @@ export class StateMetrics {
     this.#set('dr_syncer_remote_cluster_agents', { ...labels, state: 'ready' }, ready);
     const expiry = seconds(status.kubeconfig?.expiresAt);
     this.#set('dr_syncer_remote_cluster_kubeconfig_expiry_timestamp_seconds', labels, expiry);
-    const created = seconds(status.sshKey?.createdAt);
-    this.#set('dr_syncer_ssh_key_created_timestamp_seconds', labels, created);
+    if (status.sshKey !== undefined) this.#keys(labels, status.sshKey);
   }
 }
 

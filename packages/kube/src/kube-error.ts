@@ -68,6 +68,11 @@ export function isAlreadyExists(err: unknown): boolean {
   return hasStatus(err, 409) && err.reason === 'AlreadyExists';
 }
 
+/** Refused by validation, or a JSON patch whose test does not hold. */
+export function isInvalid(err: unknown): boolean {
+  return hasStatus(err, 422);
+}
+
 /** A lost compare-and-swap, or fields that another manager owns (`isFieldConflict`). */
 export function isConflict(err: unknown): boolean {
   return hasStatus(err, 409) && err.reason !== 'AlreadyExists';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { AGENT_PORT } from '../names.js';
+import { hostKeyStatus, keyRotation, sshKeyStatus } from './key-rotation.js';
 import { conditions, dnsLabel, dnsName, metadataSchema, timestamp } from './common.js';
 
 const quantities = z.record(z.string(), z.string());
@@ -134,6 +135,7 @@ export const remoteClusterSpec = z.object({
     .default(connectivity.parse({}))
     .describe('How the nodes of the remote are reached.'),
   limits: limits.default(limits.parse({})).describe('How much is transferred to this cluster at a time.'),
+  keyRotation: keyRotation.default(keyRotation.parse({})).describe('When and how keys are replaced.'),
 });
 
 /** From bad to good. */
@@ -168,12 +170,7 @@ export const remoteClusterStatus = z.object({
         .describe('Agents by node, those with a problem first; of many nodes only the first are listed.'),
     })
     .optional(),
-  sshKey: z
-    .object({
-      fingerprint: z.string().describe("SHA256 fingerprint of the controller's key."),
-      createdAt: timestamp.optional(),
-    })
-    .optional(),
+  sshKey: sshKeyStatus.optional(),
   connectivity: z
     .object({
       mode: z.enum(['Direct', 'PortForward', 'Mixed']).describe('How the nodes are reached now.'),
@@ -184,7 +181,8 @@ export const remoteClusterStatus = z.object({
     .array(z.string())
     .max(4)
     .optional()
-    .describe("SHA256 fingerprints of the agents' host keys."),
+    .describe("SHA256 fingerprints of the agents' host keys, those of a rotation included."),
+  hostKeys: hostKeyStatus.optional(),
 });
 
 export const remoteClusterSchema = z.looseObject({

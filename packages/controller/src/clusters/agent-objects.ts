@@ -1,7 +1,7 @@
 import { AGENT_PORT, agentNames, type RemoteClusterSpec, SYSTEM_NAMESPACE } from '@dr-syncer/api';
 import type { KubeObject } from '@dr-syncer/kube';
 
-import { hostKeyFiles } from './ssh-keys.js';
+import { hostKeyFiles } from '../rotation/host-keys.js';
 
 /** What of the agents' deployment can be set. */
 export type AgentSettings = Omit<RemoteClusterSpec['agentDeployment'], 'image'> & {

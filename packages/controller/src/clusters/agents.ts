@@ -8,20 +8,24 @@ import {
   FIELD_MANAGER,
   label,
   type RemoteClusterSpec,
-  SSH_USER,
   SYSTEM_NAMESPACE,
 } from '@dr-syncer/api';
 import { isNotFound, type KubeClient, type KubeObject, kubeToDrError, wellKnown } from '@dr-syncer/kube';
-import { connectControl, type ControlConnection, type Peer, type PrivateKey } from '@dr-syncer/ssh';
+import { type ControlConnection, type Peer, renderKeyNotice } from '@dr-syncer/ssh';
 
 import type { AgentFact } from '../remote-cluster/agent-report.js';
+import { HostKeySubject } from '../rotation/host-key-subject.js';
+import { pinsOf } from '../rotation/host-keys.js';
+import type { KeyMaker } from '../rotation/key-maker.js';
+import type { Credentials, LoginAs, RotatedAgents } from '../rotation/rotated-agents.js';
+import { AgentConnections } from './agent-connections.js';
 import { agentDaemonSet, agentServiceAccount, type AgentSettings } from './agent-objects.js';
+import { ensureAuthorizedKeys } from './authorized-keys-secret.js';
 import { AutoReach } from './reach/auto.js';
 import { DirectReach } from './reach/direct.js';
 import { PortForwardReach } from './reach/port-forward.js';
-import type { ControlRoute, DataRoute, Reach, ReachReport } from './reach/reach.js';
+import type { DataRoute, Reach, ReachReport } from './reach/reach.js';
 import type { Relay } from './reach/relay.js';
-import { ensureAuthorizedKey, ensureHostKeys } from './ssh-keys.js';
 
 interface Node extends KubeObject {
   status?: { addresses?: { type: string; address: string }[] };
@@ -60,8 +64,9 @@ export interface AgentEndpoint extends DataRoute {
 export interface AgentsOptions {
   /** Of the cluster that the agents run in. */
   readonly client: KubeClient;
-  readonly key: PrivateKey;
-  /** Marks this controller's line in the authorized_keys, among those of others. */
+  readonly credentials: Credentials;
+  readonly maker: KeyMaker;
+  /** Marks this controller's lines in the authorized_keys, among those of others. */
   readonly owner: string;
   readonly settings: AgentSettings;
   readonly connectivity: Pick<
@@ -79,21 +84,25 @@ const daemonSetRef = {
 };
 const HELLO_TIMEOUT_MS = 10_000;
 
-/**
- * The agents of one cluster: installs them, and keeps one control connection to each that is needed. A connection
- * that ends is forgotten and made anew by whoever asks next.
- */
-export class Agents {
+/** The agents of one cluster: installs them, brings them their keys, and connects to them. */
+export class Agents implements RotatedAgents {
+  readonly hostKeySubject: HostKeySubject;
   readonly #options: AgentsOptions;
   readonly #reach: Reach;
-  readonly #connections = new Map<string, Promise<ControlConnection>>();
-  #hostKeys: readonly string[] = [];
+  readonly #connections: AgentConnections;
+  #credentials: Credentials;
   /** Of the DaemonSet, as the API server counts its changes, after ours. */
   #appliedGeneration: number | undefined;
 
   constructor(options: AgentsOptions) {
+    const { client, maker, credentials } = options;
     this.#options = options;
+    this.#credentials = credentials;
     this.#reach = this.#makeReach(options);
+    const at = { namespace: SYSTEM_NAMESPACE, name: agentNames.hostKeysSecret };
+    this.hostKeySubject = new HostKeySubject({ client, at, agents: this, maker });
+    const readPins = async (signal: AbortSignal) => pinsOf(await this.hostKeySubject.load(signal));
+    this.#connections = new AgentConnections({ reach: this.#reach, key: credentials.key, readPins });
   }
 
   /** For `label.owner`: of what is made for the agents' work, by whom. */
@@ -106,9 +115,37 @@ export class Agents {
     return this.#reach.report();
   }
 
-  /** Public host keys of the agents; empty before `install`. */
+  /** The host keys that are pinned; empty before `install`. */
   get hostKeys(): readonly string[] {
-    return this.#hostKeys;
+    return this.#connections.pins;
+  }
+
+  trust(credentials: Credentials): void {
+    this.#credentials = credentials;
+    this.#connections.use(credentials.key);
+  }
+
+  pin(hostKeys: readonly string[]): void {
+    this.#connections.pin(hostKeys);
+  }
+
+  settled(): Promise<void> {
+    return this.#connections.settled();
+  }
+
+  async nodes(signal: AbortSignal): Promise<string[]> {
+    return (await this.#pods(signal)).flatMap(({ spec }) => spec.nodeName ?? []);
+  }
+
+  login(node: string, as: LoginAs, signal: AbortSignal): Promise<ControlConnection> {
+    return this.#connections.login(node, as, signal);
+  }
+
+  /** Whether pins that were good once are so no more, because the keys have been replaced since. */
+  async isRotated(hostKeys: readonly string[], signal: AbortSignal): Promise<boolean> {
+    const now = pinsOf(await this.hostKeySubject.load(signal));
+    this.pin(now);
+    return now.join() !== hostKeys.join();
   }
 
   /**
@@ -121,13 +158,8 @@ export class Agents {
    * @throws KubeError, DrError KeyInvalid
    */
   async install(signal: AbortSignal): Promise<'ours' | 'of another'> {
-    const { client, key, owner, settings } = this.#options;
-    const namespace = SYSTEM_NAMESPACE;
-    this.#hostKeys = await ensureHostKeys(client, { namespace, name: agentNames.hostKeysSecret }, signal);
-    const line = `restrict,command="${CONTROL_COMMAND}" ${key.publicLine}`;
-    const at = { namespace, name: agentNames.authorizedKeysSecret };
-    const { owners, revision } = await ensureAuthorizedKey(client, at, { owner, line }, signal);
-    await this.#bringKeys(revision, signal);
+    const { client, settings } = this.#options;
+    const owners = await this.publishKeys(signal);
     const present = await client.find<DaemonSet>(daemonSetRef, { signal });
     const installer = present?.metadata.annotations?.[label.owner];
     const isOthers = installer !== undefined && installer !== this.ownerLabel;
@@ -140,6 +172,22 @@ export class Agents {
     const applied = await client.apply(wellKnown.daemonSets, daemonSet, options);
     this.#appliedGeneration = applied.metadata.generation;
     return 'ours';
+  }
+
+  /** @returns the owners of all lines in the agents' authorized_keys */
+  async publishKeys(signal: AbortSignal): Promise<readonly string[]> {
+    const { client, owner } = this.#options;
+    const { accepted, notices } = this.#credentials;
+    const hostKeys = await this.hostKeySubject.load(signal);
+    this.pin(pinsOf(hostKeys));
+    const lines = [
+      ...accepted.map(({ publicLine }) => `restrict,command="${CONTROL_COMMAND}" ${publicLine}`),
+      ...notices.map((notice) => renderKeyNotice(notice)),
+    ];
+    const at = { namespace: SYSTEM_NAMESPACE, name: agentNames.authorizedKeysSecret };
+    const { owners, revision } = await ensureAuthorizedKeys(client, at, { owner, lines }, signal);
+    await this.#bringKeys(`${revision}.${hostKeys.secret.metadata.resourceVersion ?? ''}`, signal);
+    return owners;
   }
 
   /**
@@ -192,7 +240,8 @@ export class Agents {
    * @throws DrError AgentUnreachable when the node has no address of the type asked for
    */
   async endpoint(node: string, from: readonly string[], signal: AbortSignal): Promise<AgentEndpoint> {
-    return { ...(await this.#reach.data(node, from, signal)), hostKeys: this.#hostKeys };
+    const pins = pinsOf(await this.hostKeySubject.load(signal));
+    return { ...(await this.#reach.data(node, from, signal)), hostKeys: pins };
   }
 
   /** Addresses that connections from this node's agent may come from: for `from=` of grants. */
@@ -211,18 +260,8 @@ export class Agents {
    *
    * @throws DrError AgentUnreachable, AgentRefusedKey, HostKeyMismatch, Timeout
    */
-  async peer(node: string, signal: AbortSignal): Promise<Peer> {
-    let connecting = this.#connections.get(node);
-    if (connecting === undefined) {
-      connecting = this.#connect(node, signal);
-      this.#connections.set(node, connecting);
-      const forget = () => {
-        if (this.#connections.get(node) === connecting) this.#connections.delete(node);
-      };
-      connecting.then((connection) => connection.closed.then(forget), forget);
-    }
-    const { peer } = await connecting;
-    return peer;
+  peer(node: string, signal: AbortSignal): Promise<Peer> {
+    return this.#connections.peer(node, signal);
   }
 
   /**
@@ -253,20 +292,7 @@ export class Agents {
   }
 
   close(): void {
-    for (const connecting of this.#connections.values()) {
-      connecting.then(
-        (connection) => connection.close(),
-        () => undefined,
-      );
-    }
-    this.#connections.clear();
-  }
-
-  #connect(node: string, signal: AbortSignal): Promise<ControlConnection> {
-    const { key: privateKey } = this.#options;
-    const login = (route: ControlRoute) =>
-      connectControl({ ...route, user: SSH_USER, privateKey, hostKeys: this.#hostKeys });
-    return this.#reach.control(node, login, signal);
+    this.#connections.close();
   }
 
   #makeReach({ client, owner, settings, connectivity, relay }: AgentsOptions): Reach {

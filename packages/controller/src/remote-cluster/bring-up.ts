@@ -88,7 +88,7 @@ export class BringUp {
   #memory(key: string): Memory {
     const known = this.#memories.get(key);
     if (known !== undefined) return known;
-    const made: Memory = { waits: 0 };
+    const made: Memory = { waits: 0, keys: {} };
     this.#memories.set(key, made);
     return made;
   }

@@ -1,21 +1,21 @@
 import { annotation, DrError, REMOTE_FINALIZER, type RemoteClusterSpec } from '@dr-syncer/api';
 import { addFinalizer, type KubeObject, kubeToDrError, type ReconcileResult, refOf } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
-import { fingerprintSha256 } from '@dr-syncer/ssh';
 
 import type { AgentEnvironment } from '../clusters/agent-objects.js';
 import { Agents } from '../clusters/agents.js';
 import { Cluster } from '../clusters/cluster.js';
 import type { Relay } from '../clusters/reach/relay.js';
 import type { RemoteClusters, RemoteHandle } from '../clusters/remote-clusters.js';
-import { ensureClientKey } from '../clusters/ssh-keys.js';
 import { remoteClusters } from '../custom-resources.js';
+import type { Credentials } from '../rotation/rotated-agents.js';
 import { CurrentToken, readKubeconfigSecret, type RemoteAccess } from './access.js';
 import { agentReport } from './agent-report.js';
 import { expiryCondition, type Renewal, renewalDue } from './credentials.js';
 import { ownerOf } from './owner.js';
 import { comingUpMs, HEALTHY_MS } from './pace.js';
 import { checkPermissions, listed, permissionError, type PermissionReport } from './permissions.js';
+import { type KeyMemory, RemoteKeys, type RemoteKeysOptions } from './remote-keys.js';
 import { renewToken } from './renewal.js';
 import type { RemoteClusterReport, Step } from './status.js';
 import { versionCondition } from './version-skew.js';
@@ -23,8 +23,7 @@ import { versionCondition } from './version-skew.js';
 /** Permissions change seldom; those that are missing are looked for at every look. */
 const PERMISSIONS_MS = 30 * 60_000;
 
-export interface BringUpOptions {
-  readonly source: Cluster;
+export interface BringUpOptions extends RemoteKeysOptions {
   readonly registry: RemoteClusters;
   readonly logger: Logger;
   /** When a RemoteCluster gives no image. */
@@ -44,6 +43,7 @@ export interface Memory {
   permissions?: { readonly for: string; readonly at: number; readonly report: PermissionReport };
   /** A wrong host key, and what has to change before agents are spoken to again. */
   mismatch?: { readonly basis: string; readonly error: DrError };
+  readonly keys: KeyMemory;
   /** Looks since agents were not all ready. */
   waits: number;
 }
@@ -92,13 +92,16 @@ export class Look {
     await this.#permissions(kubeconfig, cluster, signal);
 
     this.step = 'KeysReady';
-    const handle = await this.#handle(kubeconfig, cluster, known, signal);
+    const keys = new RemoteKeys(this.#options, this.#object, this.#report, this.#memory.keys);
+    const handle = this.#handle(kubeconfig, cluster, known, await keys.load(signal));
 
     this.step = 'AgentReady';
     await this.#claim(signal);
     registry.set(this.#key, handle);
-    const wait = await this.#agents(handle, signal);
-    return { requeueAfterMs: Math.min(wait, renewIn) };
+    const whose = await handle.agents.install(signal);
+    const { againInMs } = await keys.rotate(handle.agents, signal);
+    const wait = await this.#agents(handle.agents, whose, signal);
+    return { requeueAfterMs: Math.min(wait, renewIn, againInMs) };
   }
 
   /** Before anything is written to the remote: from here on there is something to remove. */
@@ -197,40 +200,29 @@ export class Look {
     }
   }
 
-  async #handle(
+  #handle(
     kubeconfig: RemoteAccess,
     cluster: Cluster,
     known: RemoteHandle | undefined,
-    signal: AbortSignal,
-  ): Promise<RemoteHandle> {
-    const { source, agentImage, agentEnvironment: environment, sourceId, relay } = this.#options;
-    const { spec, metadata } = this.#report.remote;
-    const { namespace, name } = metadata;
-    const secret = spec.sshKeySecret ?? `${name}-ssh-key`;
-    const at = { namespace, name: secret };
-    const { key, createdAt } = await ensureClientKey(
-      source.client,
-      at,
-      `dr-syncer ${namespace}/${name}`,
-      signal,
-    );
-    this.#report.set({ sshKey: { fingerprint: key.fingerprint, ...(createdAt && { createdAt }) } });
-    this.#report.ok('KeysReady', 'Present', `Secret ${secret} holds the key ${key.fingerprint}.`);
+    credentials: Credentials,
+  ): RemoteHandle {
+    const { agentImage, agentEnvironment: environment, sourceId, relay, maker } = this.#options;
+    const { spec } = this.#report.remote;
     const { agentDeployment, connectivity } = spec;
     const settings = { ...agentDeployment, image: agentDeployment.image ?? agentImage, environment };
-    const rest = JSON.stringify([settings, connectivity]);
-    const fingerprint = [kubeconfig.fingerprint, key.fingerprint, rest].join('/');
-    if (known?.fingerprint === fingerprint) return { ...known, spec };
+    const fingerprint = `${kubeconfig.fingerprint}/${JSON.stringify([settings, connectivity])}`;
+    if (known?.fingerprint === fingerprint) {
+      known.agents.trust(credentials);
+      return { ...known, spec };
+    }
     const owner = ownerOf(sourceId, this.#report.remote);
-    const agents = new Agents({ client: cluster.client, key, owner, settings, connectivity, relay });
-    return { cluster, agents, spec, fingerprint };
+    const options = { client: cluster.client, credentials, maker, owner, settings, connectivity, relay };
+    return { cluster, agents: new Agents(options), spec, fingerprint };
   }
 
   /** @returns milliseconds until the next look */
-  async #agents({ agents }: RemoteHandle, signal: AbortSignal): Promise<number> {
+  async #agents(agents: Agents, whose: 'ours' | 'of another', signal: AbortSignal): Promise<number> {
     const report = this.#report;
-    const whose = await agents.install(signal);
-    report.set({ hostKeyFingerprints: agents.hostKeys.map((line) => fingerprintSha256(line)) });
     const { desired, agents: facts } = await agents.status(signal);
     report.set({ agentStatus: agentReport(desired, facts) });
     const nodes = facts.filter(({ ready }) => ready).map(({ node }) => node);

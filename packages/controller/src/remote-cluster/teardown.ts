@@ -9,7 +9,7 @@ import {
   wellKnown,
 } from '@dr-syncer/kube';
 
-import { removeAuthorizedKey } from '../clusters/ssh-keys.js';
+import { removeAuthorizedKeys } from '../clusters/authorized-keys-secret.js';
 
 export interface Teardown {
   readonly client: KubeClient;
@@ -38,7 +38,7 @@ export async function removeFromRemote(teardown: Teardown, signal: AbortSignal):
   const pods = await placeholderPods(teardown, signal);
   for (const pod of pods) await remove(client, wellKnown.pods, pod, signal);
   const at = { namespace: SYSTEM_NAMESPACE, name: agentNames.authorizedKeysSecret };
-  const left = await removeAuthorizedKey(client, at, owner, signal);
+  const left = await removeAuthorizedKeys(client, at, owner, signal);
   if (left === 'others') return { placeholders: pods.length, agents: false };
   const own = [
     [wellKnown.daemonSets, agentNames.daemonSet],

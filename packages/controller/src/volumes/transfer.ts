@@ -2,7 +2,7 @@ import { DrError, isErrorCode, toDrError } from '@dr-syncer/api';
 import { sleep } from '@dr-syncer/kube';
 import type { Peer, TransferState } from '@dr-syncer/ssh';
 
-import type { AgentEndpoint } from '../clusters/agents.js';
+import type { AgentEndpoint, Agents } from '../clusters/agents.js';
 import { beginTransfer } from './begin-transfer.js';
 import { followTransfer } from './follow-transfer.js';
 import { CALL_MS, type TransferIds, transferIds, type VolumeTransfer } from './volume-transfer.js';
@@ -46,8 +46,9 @@ async function attemptTransfer(
   ]);
   const from = await source.agents.sourceAddresses(source.volume.node, signal);
   const endpoint = await destination.agents.endpoint(destination.volume.node, from, signal);
+  let running = false;
   try {
-    const running = await findRunning(sender, ids.id, endpoint, signal);
+    running = await findRunning(sender, ids.id, endpoint, signal);
     if (!running) await beginTransfer(transfer, ids, { sender, receiver, endpoint }, signal);
     keepPace(transfer, ids.id, signal);
     const state = await followTransfer(leavingDeadEnds(transfer, endpoint, signal), ids.id, sender, signal);
@@ -55,10 +56,29 @@ async function attemptTransfer(
     return succeeded(state);
   } catch (err) {
     if (!isDetached(signal)) await end(transfer, ids.id, signal);
-    throw err;
+    throw await afterRotation(err, running, destination.agents, endpoint, signal);
   } finally {
     endpoint.close();
   }
+}
+
+/**
+ * A host key that was not the one to expect is nothing to try again, unless the keys were replaced in order since the
+ * transfer was told which to expect: the next attempt is told the new ones.
+ */
+async function afterRotation(
+  err: unknown,
+  running: boolean,
+  agents: Agents,
+  { hostKeys }: AgentEndpoint,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (signal.aborted || !(err instanceof DrError) || err.code !== 'HostKeyMismatch') return err;
+  // One that was found running was told by another process, nobody knows what.
+  if (!running && !(await agents.isRotated(hostKeys, signal).catch(() => false))) return err;
+  return new DrError('AgentUnreachable', `the host keys may have been replaced: ${err.message}`, {
+    cause: err,
+  });
 }
 
 /**

@@ -85,6 +85,11 @@ export class Peer {
     stream.resume();
   }
 
+  /** Requests with a time limit that wait for an answer: what is worth waiting for before `close`. */
+  get awaited(): number {
+    return this.#requests.awaited;
+  }
+
   /** Sets what is answered. Call it in the same tick as the constructor, before anything can have arrived. */
   handle(handlers: Handlers): void {
     this.#responder.setHandlers(handlers);

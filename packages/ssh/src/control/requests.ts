@@ -25,11 +25,17 @@ export class Requests {
   readonly #maxPending: number;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
+  #awaited = 0;
   #ended: DrError | undefined;
 
   constructor(writer: FrameWriter, maxPending: number) {
     this.#writer = writer;
     this.#maxPending = maxPending;
+  }
+
+  /** Questions with a time limit that wait for an answer. */
+  get awaited(): number {
+    return this.#awaited;
   }
 
   /** The raw result. @throws DrError as `Peer.request` */
@@ -48,9 +54,12 @@ export class Requests {
     const onTimeout = () => giveUp(new DrError('Timeout', `no answer to ${method} within ${timeoutMs} ms`));
     const timer = timeoutMs > 0 ? setTimeout(onTimeout, Math.min(timeoutMs, MAX_TIMEOUT_MS)) : undefined;
     signal?.addEventListener('abort', onAbort);
+    const counted = timeoutMs > 0 ? 1 : 0;
+    this.#awaited += counted;
     try {
       return await answer;
     } finally {
+      this.#awaited -= counted;
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     }

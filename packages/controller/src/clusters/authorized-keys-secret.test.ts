@@ -1,17 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { mergeAuthorizedKeys } from './ssh-keys.js';
+import { mergeAuthorizedKeys } from './authorized-keys-secret.js';
 
 describe('Given the authorized_keys of a cluster that several controllers use', () => {
   test('When one puts its key there Then its former line goes and those of others stay', () => {
-    const before = mergeAuthorizedKeys(
-      mergeAuthorizedKeys('', 'a/ns/x', 'restrict ssh-rsa A'),
-      'b/ns/x',
+    const before = mergeAuthorizedKeys(mergeAuthorizedKeys('', 'a/ns/x', ['restrict ssh-rsa A']), 'b/ns/x', [
       'restrict ssh-rsa B',
-    );
+    ]);
 
-    const after = mergeAuthorizedKeys(before, 'a/ns/x', 'restrict ssh-rsa A2');
+    const after = mergeAuthorizedKeys(before, 'a/ns/x', ['restrict ssh-rsa A2']);
 
     expect(after).toBe('restrict ssh-rsa B owner=b/ns/x\nrestrict ssh-rsa A2 owner=a/ns/x\n');
   });
@@ -21,7 +19,7 @@ describe('Given the authorized_keys of a cluster that several controllers use', 
     fc.assert(
       fc.property(fc.array(fc.tuple(owner, fc.nat(3)), { maxLength: 20 }), (puts) => {
         const text = puts.reduce(
-          (now, [who, n]) => mergeAuthorizedKeys(now, who, `restrict ssh-rsa K${n}`),
+          (now, [who, n]) => mergeAuthorizedKeys(now, who, [`restrict ssh-rsa K${n}`]),
           '',
         );
         const last = new Map(puts);
