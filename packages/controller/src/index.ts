@@ -17,3 +17,16 @@ export { activationPatch, canRun, parkingPatch } from './resources/standby/stand
 export type { ScalePaths } from './resources/standby/kinds.js';
 export { expiryCondition } from './remote-cluster/credentials.js';
 export { checkPermissions } from './remote-cluster/permissions.js';
+export { Agents, type AgentsOptions } from './clusters/agents.js';
+export { Relay } from './clusters/reach/relay.js';
+export { ClientKeySubject } from './rotation/client-key-subject.js';
+export { type HostKeySubject } from './rotation/host-key-subject.js';
+export { KeyMaker, type MakesKeys } from './rotation/key-maker.js';
+export {
+  KeyRotation,
+  type RotatedKeys,
+  type RotationOrder,
+  type RotationSubject,
+} from './rotation/key-rotation.js';
+export { type Transition, transitions } from './rotation/machine.js';
+export { type NewsItem, RotationNews } from './rotation/news.js';

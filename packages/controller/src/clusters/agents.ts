@@ -16,7 +16,7 @@ import { type ControlConnection, type Peer, renderKeyNotice } from '@dr-syncer/s
 import type { AgentFact } from '../remote-cluster/agent-report.js';
 import { HostKeySubject } from '../rotation/host-key-subject.js';
 import { pinsOf } from '../rotation/host-keys.js';
-import type { KeyMaker } from '../rotation/key-maker.js';
+import type { MakesKeys } from '../rotation/key-maker.js';
 import type { Credentials, LoginAs, RotatedAgents } from '../rotation/rotated-agents.js';
 import { AgentConnections } from './agent-connections.js';
 import { agentDaemonSet, agentServiceAccount, type AgentSettings } from './agent-objects.js';
@@ -65,7 +65,7 @@ export interface AgentsOptions {
   /** Of the cluster that the agents run in. */
   readonly client: KubeClient;
   readonly credentials: Credentials;
-  readonly maker: KeyMaker;
+  readonly maker: MakesKeys;
   /** Marks this controller's lines in the authorized_keys, among those of others. */
   readonly owner: string;
   readonly settings: AgentSettings;

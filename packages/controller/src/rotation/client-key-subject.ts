@@ -10,7 +10,7 @@ import {
   readClientKeys,
   trustedBy,
 } from './client-keys.js';
-import type { KeyMaker } from './key-maker.js';
+import type { MakesKeys } from './key-maker.js';
 import type { Questions, RotationSubject } from './key-rotation.js';
 import { changeEntries, findOrCreate, type SecretRef } from './key-secret.js';
 import type { AgentReport, Transition } from './machine.js';
@@ -23,7 +23,7 @@ export interface ClientKeySubjectOptions {
   readonly at: SecretRef;
   /** For the comment of keys that are made: which cluster they are for. */
   readonly whose: string;
-  readonly maker: KeyMaker;
+  readonly maker: MakesKeys;
   readonly now?: () => Date;
 }
 

@@ -5,7 +5,7 @@ import { fingerprintSha256 } from '@dr-syncer/ssh';
 import { ClientKeySubject, type LoadedKeys } from './client-key-subject.js';
 import { trustedBy } from './client-keys.js';
 import type { HostKeySubject, LoadedHostKeys } from './host-key-subject.js';
-import type { KeyMaker } from './key-maker.js';
+import type { MakesKeys } from './key-maker.js';
 import { KeyRotation, type RotatedKeys, type RotationOrder, type RotationProgress } from './key-rotation.js';
 import type { SecretRef } from './key-secret.js';
 import { RotationNews, type NewsItem } from './news.js';
@@ -18,7 +18,7 @@ export interface ClusterKeysOptions {
   readonly at: SecretRef;
   /** For the comments of keys: which cluster they are for. */
   readonly whose: string;
-  readonly maker: KeyMaker;
+  readonly maker: MakesKeys;
   readonly tell: (item: NewsItem) => void;
 }
 

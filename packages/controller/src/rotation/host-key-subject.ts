@@ -2,7 +2,7 @@ import type { KubeClient } from '@dr-syncer/kube';
 
 import type { KeySecret } from './client-keys.js';
 import { type HostKeys, hostKeyEntries, newHostKeyEntries, pinsOf, readHostKeys } from './host-keys.js';
-import type { KeyMaker } from './key-maker.js';
+import type { MakesKeys } from './key-maker.js';
 import type { Questions, RotationSubject } from './key-rotation.js';
 import { changeEntries, findOrCreate, type SecretRef } from './key-secret.js';
 import type { AgentReport, Transition } from './machine.js';
@@ -14,7 +14,7 @@ export interface HostKeySubjectOptions {
   readonly client: KubeClient;
   readonly at: SecretRef;
   readonly agents: RotatedAgents;
-  readonly maker: KeyMaker;
+  readonly maker: MakesKeys;
   readonly now?: () => Date;
 }
 

@@ -1,5 +1,8 @@
 import { generateHostKey, generateRsaKey, type PrivateKey, type RsaKey } from '@dr-syncer/ssh';
 
+/** What makes keys; `whose` goes into their comments. */
+export type MakesKeys = Pick<KeyMaker, 'clientKey' | 'hostKeys'>;
+
 /**
  * Makes keys one after the other. Each keeps a thread of the pool busy for seconds, and many rotations that fall due
  * together must not take all of them from what else the process reads and resolves.
