@@ -106,6 +106,8 @@ export class Rig {
       relay: new Relay({ address: undefined, ports: { first: 0, last: 0 }, logger }),
     });
     subject.for(agents);
+    // As a controller does when it looks at a cluster, before anything else.
+    await subject.publish(keys, signal);
     return { agents, subject };
   }
 

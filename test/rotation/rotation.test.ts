@@ -107,7 +107,7 @@ describe('Given the agents of a cluster, with an API server and kubelets', () =>
   );
 
   test('When the key is rotated twice Then whoever logs in with the key of the Secret is never refused', async () => {
-    let done = false;
+    const stop = new AbortController();
     let logins = 0;
     const failures: unknown[] = [];
     const nodes = Object.keys(rig.simulated.addresses);
@@ -120,19 +120,10 @@ describe('Given the agents of a cluster, with an API server and kubelets', () =>
         failures.push(err);
       }
     };
-    const load = (async () => {
-      const running = new Set<Promise<void>>();
-      while (!done) {
-        const one = once();
-        running.add(one);
-        void one.finally(() => running.delete(one));
-        await sleep(50);
-      }
-      await Promise.all(running);
-    })();
+    const load = every(50, once, stop.signal);
     const before = keyIn(await keySecret());
     for (let i = 0; i < 2; i += 1) await rig.settle(controller.subject, orderOf('rotate', 2_000));
-    done = true;
+    stop.abort();
     await load;
 
     expect(failures).toEqual([]);
@@ -264,4 +255,14 @@ async function untilTrue(look: () => boolean | Promise<boolean>): Promise<void> 
     await sleep(50);
   }
   throw new Error('not within 30 s');
+}
+
+/** Begins one every so often, whatever becomes of those before; resolves when all have ended after the stop. */
+async function every(ms: number, once: () => Promise<void>, stop: AbortSignal): Promise<void> {
+  const all: Promise<void>[] = [];
+  while (!stop.aborted) {
+    all.push(once());
+    await sleep(ms, undefined, { signal: stop }).catch(() => undefined);
+  }
+  await Promise.all(all);
 }

@@ -41,6 +41,7 @@ export class SimulatedAgents {
   readonly #client: KubeClient;
   readonly #agents: Agent[] = [];
   readonly #stop = new AbortController();
+  readonly #bringing = new Set<Promise<void>>();
   #playing: Promise<void> = Promise.resolve();
   #root = '';
 
@@ -79,6 +80,7 @@ export class SimulatedAgents {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#playing;
+    await Promise.allSettled(this.#bringing);
     await Promise.all(this.#agents.map((agent) => agent.stop()));
     await rm(this.#root, { recursive: true, force: true });
   }
@@ -152,7 +154,9 @@ export class SimulatedAgents {
         if (agent === undefined || !agent.running || agent.brought === asked) continue;
         agent.brought = asked;
         const ms = KUBELET_MS.least + Math.random() * (KUBELET_MS.most - KUBELET_MS.least);
-        setTimeout(() => void this.bring(agent).catch(() => (agent.brought = '')), ms);
+        const bringing = sleep(ms).then(() => this.bring(agent));
+        this.#bringing.add(bringing);
+        bringing.catch(() => (agent.brought = '')).finally(() => this.#bringing.delete(bringing));
       }
     }
   }

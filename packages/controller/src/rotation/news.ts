@@ -92,7 +92,7 @@ const tellings: Readonly<Record<Transition, (step: Step) => NewsItem | undefined
   finish: ({ what, was, is, without }) => ({
     ...{ type: without === '' ? 'Normal' : 'Warning', reason: 'KeyRotated' },
     message:
-      `The ${what} ${is.current} is in use, ${was.previous ?? 'the previous'} is refused.` +
+      `In use now: the ${what} ${is.current}. Refused: ${was.previous ?? 'the previous'}.` +
       (without === '' ? '' : ` Not waited for: ${without}, where the new keys arrive with the Secret.`),
   }),
   revoke: ({ what, was, is }) => ({
