@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-resources bench-ssh
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-ssh
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,3 +63,6 @@ test-faults: build ## kill, cut and fill everything while volumes are copied, fo
 
 bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line a figure
 	@node test/dist/bench/ssh/main.js
+
+bench-remotes: build ## CPU and memory of 200 RemoteClusters while nothing happens; as root, seven minutes
+	@node test/dist/bench/remotes/main.js

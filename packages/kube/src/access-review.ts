@@ -17,7 +17,8 @@ export interface AccessRule {
   readonly name?: string;
 }
 
-const PARALLEL = 8;
+/** A connection each: enough to hide the way to a distant server. */
+const PARALLEL = 2;
 
 /**
  * Those of `wanted` that the client's account may not do, by SelfSubjectAccessReview, which every authenticated

@@ -35,16 +35,19 @@ export const KUBECONFIG_KEY = 'kubeconfig';
 /**
  * Access to a remote cluster from the key "kubeconfig" of a Secret.
  *
+ * @param known what was read before: of an unchanged Secret nothing is parsed again
  * @throws DrError KubeconfigSecretNotFound, KubeconfigRefused (naming the field, never its value); KubeError
  */
 export async function readKubeconfigSecret(
   client: KubeClient,
   at: { namespace: string; name: string },
   signal: AbortSignal,
+  known?: RemoteAccess,
 ): Promise<RemoteAccess> {
   const secret = await client.find<KubeconfigSecret>({ resource: wellKnown.secrets, ...at }, { signal });
   const where = `Secret ${at.namespace}/${at.name}`;
   if (secret === undefined) throw new DrError('KubeconfigSecretNotFound', `${where} does not exist`);
+  if (known !== undefined && isSame(known.secret, secret)) return known;
   const data = secret.data?.[KUBECONFIG_KEY];
   if (data === undefined) {
     throw new DrError('KubeconfigSecretNotFound', `${where} has no key "${KUBECONFIG_KEY}"`);
@@ -58,6 +61,10 @@ export async function readKubeconfigSecret(
     validity: credentialValidity(access),
     renewable: mayRenew && token !== undefined ? serviceAccountOf(token) : undefined,
   };
+}
+
+function isSame({ metadata: a }: KubeObject, { metadata: b }: KubeObject): boolean {
+  return a.uid === b.uid && a.resourceVersion === b.resourceVersion;
 }
 
 function fingerprintOf({ server, ca, tlsServerName, cert, key, token }: ClusterAccess): string {

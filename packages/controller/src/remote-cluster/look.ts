@@ -1,5 +1,12 @@
 import { annotation, DrError, REMOTE_FINALIZER, type RemoteClusterSpec } from '@dr-syncer/api';
-import { addFinalizer, type KubeObject, kubeToDrError, type ReconcileResult, refOf } from '@dr-syncer/kube';
+import {
+  addFinalizer,
+  jittered,
+  type KubeObject,
+  kubeToDrError,
+  type ReconcileResult,
+  refOf,
+} from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
 
 import type { AgentEnvironment } from '../clusters/agent-objects.js';
@@ -38,6 +45,7 @@ export interface BringUpOptions extends RemoteKeysOptions {
 
 /** What is remembered of a RemoteCluster between two looks; losing it costs some requests. */
 export interface Memory {
+  kubeconfig?: RemoteAccess;
   token?: CurrentToken;
   renewal?: Renewal;
   permissions?: { readonly for: string; readonly at: number; readonly report: PermissionReport };
@@ -76,7 +84,8 @@ export class Look {
     const { source, registry } = this.#options;
     const { metadata, spec } = this.#report.remote;
     const at = { namespace: metadata.namespace, name: spec.kubeconfigSecret };
-    const kubeconfig = await readKubeconfigSecret(source.client, at, signal);
+    const kubeconfig = await readKubeconfigSecret(source.client, at, signal, this.#memory.kubeconfig);
+    this.#memory.kubeconfig = kubeconfig;
     this.#accepted(kubeconfig);
 
     this.step = 'Reachable';
@@ -246,7 +255,8 @@ export class Look {
     report.ready(`${answering} of ${desired} agents are ready.`);
     if (!all) return comingUpMs((this.#memory.waits += 1));
     this.#memory.waits = 0;
-    return HEALTHY_MS;
+    // Spread out: clusters that were connected together are not all looked at in the same second for ever.
+    return jittered(HEALTHY_MS, 0.2);
   }
 
   /**

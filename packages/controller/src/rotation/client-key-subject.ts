@@ -37,6 +37,8 @@ export class ClientKeySubject implements RotationSubject<LoadedKeys> {
   readonly #options: ClientKeySubjectOptions;
   readonly #survey = new Survey();
   #agents: RotatedAgents | undefined;
+  /** Checking a key costs a signature, so an unchanged Secret is not read again. */
+  #known: LoadedKeys | undefined;
 
   constructor(options: ClientKeySubjectOptions) {
     this.#options = options;
@@ -146,7 +148,13 @@ export class ClientKeySubject implements RotationSubject<LoadedKeys> {
   }
 
   #read(secret: KeySecret): LoadedKeys {
-    return { ...readClientKeys(secret, this.#options.whose), secret };
+    const { uid, resourceVersion } = secret.metadata;
+    const known = this.#known?.secret.metadata;
+    if (this.#known !== undefined && known?.uid === uid && known?.resourceVersion === resourceVersion) {
+      return this.#known;
+    }
+    this.#known = { ...readClientKeys(secret, this.#options.whose), secret };
+    return this.#known;
   }
 
   async #first(signal: AbortSignal): Promise<Record<string, string>> {

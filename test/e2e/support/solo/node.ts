@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 
 import { type KubeClient, type KubeObject, refOf, wellKnown } from '@dr-syncer/kube';
 
@@ -77,6 +77,9 @@ async function bringKeys({ client, authorizedKeysFile }: FakeNode, before: strin
   const ref = { resource: wellKnown.secrets, namespace: NAMESPACE, name: `${NAME}-authorized-keys` };
   const secret = await client.find<KubeObject & { data?: Record<string, string> }>(ref);
   const text = Buffer.from(secret?.data?.['authorized_keys'] ?? '', 'base64').toString();
-  if (text !== before) await writeFile(authorizedKeysFile, text);
+  if (text === before) return before;
+  // As kubelet does: there is no moment with half of the keys.
+  await writeFile(`${authorizedKeysFile}.new`, text);
+  await rename(`${authorizedKeysFile}.new`, authorizedKeysFile);
   return text;
 }

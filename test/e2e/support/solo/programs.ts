@@ -19,17 +19,33 @@ export interface Program {
   stop(): Promise<void>;
 }
 
-/** Starts `node packages/NAME/dist/main.js ARGS` with these settings and no others; it ends with this process. */
-export function startProgram(
-  name: 'agent' | 'controller',
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  logFile: string,
-): Program {
+export interface ProgramOptions {
+  readonly name: 'agent' | 'controller';
+  readonly args?: readonly string[];
+  /** These settings and no others. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  /** Directory with `ca.crt` and `token`, seen where kubelet would put them. */
+  readonly serviceAccount?: string;
+}
+
+/** In a mount namespace of its own: the machine has no such directory, and gets none. */
+const IN_POD = `
+mount -t tmpfs -o size=1m tmpfs /var/run/
+mkdir -p /var/run/secrets/kubernetes.io/serviceaccount
+cp "$0"/ca.crt "$0"/token /var/run/secrets/kubernetes.io/serviceaccount/
+exec "$@"
+`;
+
+/** Starts `node packages/NAME/dist/main.js ARGS`; it ends with this process. */
+export function startProgram({ name, args = [], env, logFile, serviceAccount }: ProgramOptions): Program {
   const main = join(repository(), 'packages', name, 'dist', 'main.js');
   const output = createWriteStream(logFile);
   const { PATH = '/usr/bin:/bin' } = process.env; // eslint-disable-line no-restricted-properties -- for the child
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, main, ...args], {
+  const program = [process.execPath, main, ...args];
+  const inPod =
+    serviceAccount === undefined ? [] : ['unshare', '--mount', '--', 'sh', '-ec', IN_POD, serviceAccount];
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...inPod, ...program], {
     env: { PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { KubeClient, type KubeObject, parseKubeconfig, type Resource, wellKnown } from '@dr-syncer/kube';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 
 import { type ApiServer, startApiServer } from '../../../cluster/index.js';
 import { playNode } from './node.js';
@@ -60,15 +60,22 @@ export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
       playing.abort();
       await played;
     });
+    const serviceAccount = await accountFiles(client, api, dir);
+    const { hostname, port } = new URL(api.url);
     const controllerEnv = {
-      KUBECONFIG: api.kubeconfigPath,
+      ...{ KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },
       ...{ LEADER_ELECTION: 'false', METRICS_PORT: '0', HEALTH_PORT: '0' },
       ...{ SOURCE_AGENT_PORT: String(agentPort), RELAY_ADDRESS: '127.0.0.1', RELAY_PORTS: '0' },
       ...options.controller,
     };
     let runs = 0;
     const start = () =>
-      startProgram('controller', [], controllerEnv, join(dir, `controller-${String((runs += 1))}.log`));
+      startProgram({
+        name: 'controller',
+        env: controllerEnv,
+        logFile: join(dir, `controller-${String((runs += 1))}.log`),
+        serviceAccount,
+      });
     let controller = start();
     stops.push(() => controller.stop());
     return {
@@ -101,6 +108,40 @@ async function prepare(client: KubeClient, dir: string): Promise<void> {
   await hostKeys(client, dir);
 }
 
+/** The controller's account with the permissions of its manifests, as kubelet would bring it into the pod. */
+async function accountFiles(client: KubeClient, api: ApiServer, dir: string): Promise<string> {
+  for (const document of parseAllDocuments(await manifest('source/rbac.yaml'))) {
+    const rbac = document.toJS() as KubeObject;
+    await client.create(typeOf(rbac), rbac);
+  }
+  const files = join(dir, 'serviceaccount');
+  await mkdir(files);
+  await writeFile(join(files, 'ca.crt'), api.ca);
+  const request = {
+    ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
+    metadata: { name: 'dr-syncer-controller', namespace: NAMESPACE },
+    spec: { expirationSeconds: 86_400 },
+  };
+  const answer = await client.create<KubeObject & { status: { token: string } }>(
+    wellKnown.serviceAccounts,
+    request,
+    { subresource: 'token' },
+  );
+  await writeFile(join(files, 'token'), answer.status.token);
+  return files;
+}
+
+function typeOf({ apiVersion, kind, metadata }: KubeObject): Resource {
+  const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  return {
+    group,
+    version,
+    kind,
+    plural: `${kind.toLowerCase()}s`,
+    namespaced: metadata.namespace !== undefined,
+  };
+}
+
 /** Made here, because the agent wants them before there is a controller. */
 async function hostKeys(client: KubeClient, dir: string): Promise<void> {
   const data: Record<string, string> = {};
@@ -129,7 +170,7 @@ async function startAgent(dir: string, port: number, options: SoloOptions): Prom
     ...options.agent,
   };
   const programs = ['mover', 'ssh'].map((role) =>
-    startProgram('agent', [role], env, join(dir, `agent-${role}.log`)),
+    startProgram({ name: 'agent', args: [role], env, logFile: join(dir, `agent-${role}.log`) }),
   );
   return programs.map((program) => () => program.stop());
 }
