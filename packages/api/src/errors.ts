@@ -114,6 +114,10 @@ const table = {
     kind: 'terminal',
     remedy: 'Nothing: spec.immutableResources says that such an object stays as it is at the destination.',
   },
+  DefinitionNotReady: {
+    kind: 'retry',
+    remedy: 'See the conditions of the CustomResourceDefinition in the remote cluster.',
+  },
   CannotPark: {
     kind: 'terminal',
     remedy:

@@ -166,6 +166,31 @@ const pvcConfig = z.object({
   preserve: preserve.default(preserve.parse({})),
 });
 
+const clusterResources = z.object({
+  customResourceDefinitions: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Install the definitions of the custom resources that are copied, where the remote lacks them. Outside of dr-syncer-system only for a RemoteCluster of the same namespace, like the two below.',
+    ),
+  namespaceLabels: z
+    .boolean()
+    .default(false)
+    .describe('Copy the labels of the namespace. Those of pod security are copied in any case.'),
+  namespaceAnnotations: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Copy the annotations of the namespace, without what clusters allocate (openshift.io/sa.scc.*).',
+    ),
+  checkClasses: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Warn by the condition ClusterResourcesReady when the remote lacks storage, priority, ingress or runtime classes that objects name.',
+    ),
+});
+
 const immutableAction = z.enum(['NoChange', 'Recreate', 'Fail']);
 
 const immutableResources = z.object({
@@ -236,6 +261,7 @@ export const replicationSpec = z.object({
     .describe(
       'What becomes of the standby when this object is deleted. Prune removes what it made; claims only with prune.claims.',
     ),
+  clusterResources: clusterResources.default(clusterResources.parse({})),
   immutableResources: immutableResources.default(immutableResources.parse({})),
   deploymentConfig: deploymentConfig.default(deploymentConfig.parse({})),
   serviceConfig: serviceConfig.default(serviceConfig.parse({})),

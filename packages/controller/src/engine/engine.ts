@@ -2,8 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 
 import { DrError } from '@dr-syncer/api';
-import { backoffMs, isAborted, kubeToDrError, sleep } from '@dr-syncer/kube';
+import { backoffMs, isAborted, kubeToDrError, type NewCondition, sleep } from '@dr-syncer/kube';
 
+import type { Surroundings } from '../resources/cluster-scoped/surroundings.js';
 import { Alarm } from './alarm.js';
 import type { Decision } from './decide.js';
 import { type Evaluation, type Item, Ledger, type LedgerOptions, type TypeState } from './ledger.js';
@@ -24,6 +25,8 @@ export interface EngineOptions extends LedgerOptions {
   /** Asked before each batch of writes. @throws DrError StandbyActive when nothing may be written */
   readonly guard: (signal: AbortSignal) => Promise<void>;
   readonly prune: Pick<PrunerOptions, 'rules' | 'confirmed' | 'isGone'>;
+  /** What is needed outside of the namespace. */
+  readonly surroundings: Surroundings;
   /** Follow both ends from `pass` on; else they are looked at once. */
   readonly watch: boolean;
   /** Who changes an object back each time is let win for longer and longer. Default 10 s to 1 h. */
@@ -88,6 +91,11 @@ export class Engine {
     });
   }
 
+  /** How what is needed outside of the namespace stands. */
+  get surroundings(): NewCondition {
+    return this.#options.surroundings.condition();
+  }
+
   /** Why nothing is written at the moment. */
   get halted(): DrError | undefined {
     return this.#halted;
@@ -118,6 +126,7 @@ export class Engine {
       await run;
       await this.idle();
       signal.throwIfAborted();
+      await this.#options.surroundings.checkClasses((key) => this.#ledger.items.has(key), signal);
       await this.#prune();
     } finally {
       this.#endPreparation();

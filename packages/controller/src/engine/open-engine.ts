@@ -3,6 +3,9 @@ import { isBeingDeleted, wellKnown } from '@dr-syncer/kube';
 
 import type { Cluster } from '../clusters/cluster.js';
 import { compileDesired } from '../resources/desired.js';
+import { Surroundings } from '../resources/cluster-scoped/surroundings.js';
+import { namespacesOf } from '../resources/mapping/mappings.js';
+import { typeName } from '../resources/type-names.js';
 import { immutableActionFor } from '../resources/immutable.js';
 import { FactsCache } from '../resources/source-facts.js';
 import { requireKnown, selectTypes } from '../resources/selection.js';
@@ -42,6 +45,12 @@ export function openEngine(setup: EngineSetup): OpenEngine {
   const { spec } = replication;
   const classes = new StorageClasses(remote.client);
   const facts = new FactsCache(source);
+  const route = { sourceNamespace, destinationNamespace };
+  const surroundings = new Surroundings({
+    ...{ source, remote, sourceNamespace, wanted: spec.clusterResources },
+    namespaces: namespacesOf({ spec, ...route }),
+  });
+  const desiredOf = compileDesired({ replication, ...route, facts: () => facts.current });
   const sourcePorts = hub.acquire(source);
   const remotePorts = hub.acquire(remote);
   const engine = new Engine({
@@ -59,6 +68,8 @@ export function openEngine(setup: EngineSetup): OpenEngine {
       await Promise.all([source, remote].map(({ discovery }) => discovery.refreshIfOlder(maxAgeMs, signal)));
       const selection = await selectTypes(source.discovery, spec, signal);
       requireKnown(selection);
+      if (await surroundings.bringDefinitions(selection.types, signal))
+        await remote.discovery.refresh(signal);
       const pairs = await pairTypes(selection.types, source.discovery, remote.discovery, signal);
       await facts.refresh(
         pairs.map((pair) => pair.source),
@@ -67,10 +78,13 @@ export function openEngine(setup: EngineSetup): OpenEngine {
       return pairs;
     },
     guard: (signal) => checkStandby(remote.client, destinationNamespace, signal),
-    policy: compileDesired({
-      ...{ replication, sourceNamespace, destinationNamespace },
-      facts: () => facts.current,
-    }),
+    policy: (object, type) => {
+      const desired = desiredOf(object, type);
+      const key = `${typeName(type.plural, type.group)}/${object.metadata.name}`;
+      surroundings.note(key, desired.outcome === 'object' ? desired.object : undefined);
+      return desired;
+    },
+    surroundings,
     rules: { drift: spec.drift, prune: spec.prune.enabled },
     prune: {
       rules: spec.prune,

@@ -69,8 +69,9 @@ export class ReplicationProgress {
 }
 
 /** Where the objects stand. */
-export function showObjects({ tally, pruning }: Engine, progress: ReplicationProgress): void {
+export function showObjects({ tally, pruning, surroundings }: Engine, progress: ReplicationProgress): void {
   progress.set({ syncStats: tally.stats(), resourceStatus: tally.byKind(), prune: pruning });
+  progress.condition(surroundings);
 }
 
 /** What a failover wants to know of this sync. Volumes that don't fit are left out, those that have failed come first. */

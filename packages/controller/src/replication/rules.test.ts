@@ -74,4 +74,16 @@ describe('Given a Replication of a tenant', () => {
     if (admitted) expect(check).not.toThrow();
     else expect(check).toThrow('spec.allowedNamespaces');
   });
+
+  test.each(['customResourceDefinitions', 'namespaceLabels', 'namespaceAnnotations'])(
+    'spec.clusterResources.%s is refused in a cluster that is shared',
+    (field) => {
+      const asking = replication('team-a', { clusterResources: { [field]: true } });
+      const check = (remoteKey: string) => () =>
+        checkAdmission(remoteKey, { allowedNamespaces: ['*'] }, asking);
+
+      expect(check('dr-syncer-system/s')).toThrow(`spec.clusterResources.${field}`);
+      expect(check('team-a/s')).not.toThrow();
+    },
+  );
 });

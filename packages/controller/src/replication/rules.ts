@@ -48,14 +48,28 @@ function notAllowed(field: string, value: string, own: string): DrError {
 export function checkAdmission(
   remoteKey: string,
   remote: Pick<RemoteClusterSpec, 'allowedNamespaces'>,
-  replication: Pick<Replication, 'metadata'>,
+  replication: Pick<Replication, 'metadata' | 'spec'>,
 ): void {
   const { namespace } = replication.metadata;
   if (remoteKey.startsWith(`${namespace}/`)) return;
+  checkClusterResources(replication);
   const allowed = remote.allowedNamespaces ?? [];
   if (allowed.includes('*') || allowed.includes(namespace)) return;
   throw new DrError(
     'NamespaceNotAllowed',
     `RemoteCluster ${remoteKey} does not list ${namespace} in spec.allowedNamespaces`,
+  );
+}
+
+/** In a cluster that is shared, what is outside of namespaces is the administrators' matter. */
+function checkClusterResources({ metadata, spec }: Pick<Replication, 'metadata' | 'spec'>): void {
+  if (metadata.namespace === SYSTEM_NAMESPACE) return;
+  const asked = (['customResourceDefinitions', 'namespaceLabels', 'namespaceAnnotations'] as const).find(
+    (field) => spec.clusterResources[field],
+  );
+  if (asked === undefined) return;
+  throw new DrError(
+    'NamespaceNotAllowed',
+    `spec.clusterResources.${asked} is only for Replications in ${SYSTEM_NAMESPACE} or with a RemoteCluster of their own namespace`,
   );
 }

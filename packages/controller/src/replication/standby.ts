@@ -41,7 +41,9 @@ export async function claimDestination(
     replication: `${metadata.namespace}/${metadata.name}`,
     uid: metadata.uid,
   };
-  const namespace = await ensureNamespace(remote.client, source, route.destinationNamespace, signal);
+  const { clusterResources: wanted } = replication.spec;
+  const { destinationNamespace } = route;
+  const namespace = await ensureNamespace(remote.client, source, destinationNamespace, wanted, signal);
   const record = await claimNamespace(remote.client, namespace, claimant, signal);
   return { namespace, ownUids: ownUids(record, claimant) };
 }

@@ -2,7 +2,8 @@ import { annotation, label, type Replication, replicationSchema } from '@dr-sync
 import type { ApiResource, KubeObject } from '@dr-syncer/kube';
 import { describe, expect, test } from '@jest/globals';
 
-import { compileDesired, hashOf } from './desired.js';
+import { compileDesired } from './desired.js';
+import { hashOf } from './hash.js';
 import { typeOf } from './testing/types.js';
 
 function replication(spec: Record<string, unknown> = {}): Replication {

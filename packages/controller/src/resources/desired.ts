@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-
 import { annotation, type DrError, FIELD_MANAGER, label, type Replication, toDrError } from '@dr-syncer/api';
 import { type ApiResource, groupVersionOf, type KubeObject } from '@dr-syncer/kube';
 
 import { compileExclusion } from './exclusion.js';
+import { hashOf } from './hash.js';
 import { compileMappings } from './mapping/mappings.js';
 import { mergePatched } from './merge-patch.js';
 import { sanitize, type SanitizeOptions } from './sanitize.js';
@@ -104,16 +103,4 @@ function stamp(object: KubeObject, uid: string, origin: string): { object: KubeO
     },
     hash,
   };
-}
-
-/** Stable over key order; 24 hex digits of SHA-256 are plenty against chance. */
-export function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 24);
-}
-
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, v: unknown) => {
-    if (v === null || typeof v !== 'object' || Array.isArray(v)) return v;
-    return Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
-  });
 }

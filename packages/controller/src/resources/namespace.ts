@@ -1,12 +1,18 @@
-import { annotation, DrError, FIELD_MANAGER, label, SYSTEM_NAMESPACE } from '@dr-syncer/api';
-import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
+import {
+  annotation,
+  DrError,
+  FIELD_MANAGER,
+  label,
+  type ReplicationSpec,
+  SYSTEM_NAMESPACE,
+} from '@dr-syncer/api';
+import { isConflict, type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 
-/** Labels of pod security admission travel with the namespace: what may run there must be able to run at the copy. */
-const podSecurity = /^pod-security\.kubernetes\.io\//;
+import { desiredNamespace } from './cluster-scoped/namespace-metadata.js';
 
 /**
- * Creates the destination namespace when it is missing; one that is there is left as it is. Annotations never travel:
- * those of privileges are each cluster's own decision, OpenShift's are allocated by each cluster.
+ * Creates the destination namespace when it is missing, and keeps labels and annotations of one that it has made as
+ * `spec.clusterResources` says. One that was there before is left as it is.
  *
  * @throws DrError NamespaceNotAllowed; KubeError
  */
@@ -14,6 +20,7 @@ export async function ensureNamespace(
   remote: KubeClient,
   source: KubeObject,
   name: string,
+  wanted: ReplicationSpec['clusterResources'],
   signal: AbortSignal,
 ): Promise<KubeObject> {
   if (name.startsWith('kube-') || name === SYSTEM_NAMESPACE || name === 'default') {
@@ -21,21 +28,24 @@ export async function ensureNamespace(
   }
   const ref = { resource: wellKnown.namespaces, name };
   const present = await remote.find(ref, { signal });
-  if (present !== undefined) {
-    if (present.metadata.deletionTimestamp === undefined) return present;
+  const desired = desiredNamespace(source, name, wanted);
+  const options = { fieldManager: FIELD_MANAGER, signal };
+  if (present === undefined) return remote.apply(wellKnown.namespaces, desired, options);
+  if (present.metadata.deletionTimestamp !== undefined) {
     throw new DrError('Timeout', `namespace ${name} is being deleted at the destination`);
   }
-  const labels = Object.fromEntries(
-    Object.entries(source.metadata.labels ?? {}).filter(([key]) => podSecurity.test(key)),
-  );
-  const namespace: KubeObject = {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: {
-      name,
-      labels: { ...labels, [label.managedBy]: FIELD_MANAGER },
-      annotations: { [annotation.source]: source.metadata.name },
-    },
-  };
-  return remote.apply(wellKnown.namespaces, namespace, { fieldManager: FIELD_MANAGER, signal });
+  if (isAsDesired(present, desired)) return present;
+  try {
+    return await remote.apply(wellKnown.namespaces, desired, options);
+  } catch (err) {
+    // An administrator of the remote has decided otherwise about one of them; that counts.
+    if (isConflict(err)) return present;
+    throw err;
+  }
+}
+
+function isAsDesired(present: KubeObject, desired: KubeObject): boolean {
+  if (present.metadata.labels?.[label.managedBy] !== FIELD_MANAGER) return true;
+  const hash = present.metadata.annotations?.[annotation.desiredHash];
+  return hash === desired.metadata.annotations?.[annotation.desiredHash];
 }
