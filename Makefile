@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-ssh
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-ssh bench-volumes
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ test-selinux: build ## SELinux labels on a kernel that enforces them, in an emul
 
 test-faults: build ## kill, cut and fill everything while volumes are copied, for twenty minutes at most
 	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && FAULT_MINUTES=$${FAULT_MINUTES:-18} timeout 1200 node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --config test/jest.config.js test/e2e/faults.test.ts
+
+bench-volumes: build ## whole syncs of volumes beside plain rsync over OpenSSH, on the two test clusters
+	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && node test/dist/bench/volumes/main.js
 
 bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line a figure
 	@node test/dist/bench/ssh/main.js

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { VolumeStatus } from '@dr-syncer/api';
 
+import { run } from '../cluster/process/run.js';
 import type { LocalTestCluster, TestClusters } from '../cluster/index.js';
 import type { Kubectl, KubeObject } from '../demo/kubectl.js';
 import { PRIVILEGED_MOVERS, SYSTEM_NAMESPACE } from '../demo/standby.js';
@@ -35,22 +36,26 @@ export class World {
   readonly clusters: TestClusters<LocalTestCluster>;
   /** The volume's directories on this machine. */
   readonly roots: Record<Side, string> = { source: '', remote: '' };
+  /** The same as their nodes see them. */
+  readonly paths: Record<Side, string> = { source: '', remote: '' };
   /** Of the namespace at both ends, and of the Replication. */
   readonly name: string;
+  /** The RemoteCluster. */
+  readonly #remote: string;
   readonly #storage: string;
   #request = 0;
-  #copyPath = '';
 
   /** @param storage what the claim asks for: at the remote it gets the smallest volume that has so much */
   constructor(
     context: TwoClusters,
     clusters: TestClusters<LocalTestCluster>,
-    { name = 'e2e-faults', storage = '256Mi' } = {},
+    { name = 'e2e-faults', remote = REMOTE, storage = '256Mi' } = {},
   ) {
     this.context = context;
     this.clusters = clusters;
     this.name = name;
     this.#storage = storage;
+    this.#remote = remote;
   }
 
   at(side: Side): Kubectl {
@@ -78,7 +83,7 @@ export class World {
         },
       },
       replicationOf(this.name, LABELS, {
-        destinationCluster: REMOTE,
+        destinationCluster: this.#remote,
         sourceNamespace: this.name,
         resourceTypes: ['persistentvolumeclaims'],
         pvcConfig: {
@@ -108,7 +113,7 @@ export class World {
   }
 
   /** Asks for a sync. The answer is its status, good or bad; it fails only when there is none. */
-  async begin(): Promise<{ readonly ended: Promise<SyncedStatus<VolumeStatus>> }> {
+  async begin(pollMs = 250): Promise<{ readonly ended: Promise<SyncedStatus<VolumeStatus>> }> {
     this.#request += 1;
     const request = `run-${this.name}-${process.pid}-${this.#request}`;
     const object = `replications.dr-syncer.io/${this.name}`;
@@ -121,7 +126,7 @@ export class World {
       ]);
       return status?.lastSyncRequest === request && status.phase !== 'Running' ? status : undefined;
     };
-    const ended = eventually(`request ${request} to be answered`, answered, SYNC_MS);
+    const ended = eventually(`request ${request} to be answered`, answered, SYNC_MS, pollMs);
     // Whoever waits for it sees a failure; nobody has to.
     ended.catch(() => undefined);
     return { ended };
@@ -133,6 +138,36 @@ export class World {
     const [volume] = status.volumes;
     if (status.phase === 'Completed') return volume;
     throw new Error(`the sync ended as ${status.phase}: ${JSON.stringify([status.conditions, volume])}`);
+  }
+
+  /** From the request to the state that it was answered with, and to the first byte, by the controller's clock: ours. */
+  async timedSync(): Promise<{ readonly seconds: number; readonly firstByteSeconds: number }> {
+    const began = Date.now();
+    const status = await (await this.begin(50)).ended;
+    const [volume] = status.volumes;
+    if (status.phase !== 'Completed') throw new Error(`the sync failed: ${JSON.stringify(status)}`);
+    const until = (time: string | undefined) => (Date.parse(time ?? '') - began) / 1000;
+    return { seconds: until(status.lastSyncTime), firstByteSeconds: until(volume?.firstByteAt) };
+  }
+
+  /** What was written is on its way to the disk no more. */
+  async settle(): Promise<void> {
+    await run('sync', []);
+  }
+
+  /** Another way to the remote's nodes; null: as it was. */
+  async connectVia(name: string, connectivity: Readonly<Record<string, unknown>>): Promise<void> {
+    const patch = JSON.stringify({ spec: { connectivity } });
+    const object = `remoteclusters.dr-syncer.io/${name}`;
+    await this.at('source').run(['patch', object, '-n', SYSTEM_NAMESPACE, '--type=merge', '-p', patch]);
+    await eventually('the remote to be reached that way', async () => {
+      const found = await this.at('source').json<{
+        metadata: { generation: number };
+        status?: { phase?: string; observedGeneration?: number };
+      }>(['get', object, '-n', SYSTEM_NAMESPACE]);
+      const current = found.status?.observedGeneration === found.metadata.generation;
+      return current && found.status?.phase === 'Ready' ? true : undefined;
+    });
   }
 
   contents(side: Side): Promise<Contents> {
@@ -153,7 +188,7 @@ export class World {
   /** Mounts the file system that the copy is on for reading only, or for writing again. */
   async remountCopy(mode: 'ro' | 'rw'): Promise<void> {
     const [node] = this.clusters.remote.nodes;
-    await node?.exec(['mount', '-o', `remount,${mode}`, this.#copyPath]);
+    await node?.exec(['mount', '-o', `remount,${mode}`, this.paths.remote]);
   }
 
   /** Of the agent of the (only) node, or of the controller. */
@@ -206,7 +241,7 @@ export class World {
     ]);
     const [node] = this.clusters[side].nodes;
     if (node === undefined) throw new Error(`${side} has no node`);
-    if (side === 'remote') this.#copyPath = volume.spec.local.path;
+    this.paths[side] = volume.spec.local.path;
     return node.rootOf(volume.spec.local.path);
   }
 }

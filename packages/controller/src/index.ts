@@ -9,6 +9,7 @@ export { readKubeconfigSecret } from './remote-cluster/access.js';
 export { routeOf } from './replication/rules.js';
 export { explainIdentities, type VolumeExplanation } from './volumes/explain-identities.js';
 export type { MoverPolicy } from './volumes/identities.js';
+export { VolumeScheduler } from './volumes/scheduler/volume-scheduler.js';
 export { LAST_SYNC_CONFIG_MAP, type LastSync, lastSyncSchema } from './replication/last-sync.js';
 export { compileDesired, type Desired, type DesiredContext, type DesiredOf } from './resources/desired.js';
 export { requireKnown, selectTypes } from './resources/selection.js';

@@ -37,11 +37,22 @@ export interface DelayProxy {
   readonly close: () => Promise<void>;
 }
 
-/** A long line to a port of this machine: `rttMs` there and back, no limit of bandwidth. */
-export async function startDelayProxy(targetPort: number, rttMs: number): Promise<DelayProxy> {
+export interface DelayProxyOptions {
+  /** Of the target; default: this machine. */
+  readonly host?: string;
+  /** Where to listen; default: loopback, any port. */
+  readonly listen?: { readonly host: string; readonly port: number };
+}
+
+/** A long line to a port: `rttMs` there and back, no limit of bandwidth. */
+export async function startDelayProxy(
+  targetPort: number,
+  rttMs: number,
+  { host = '127.0.0.1', listen = { host: '127.0.0.1', port: 0 } }: DelayProxyOptions = {},
+): Promise<DelayProxy> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const upstream = connect({ port: targetPort, host, allowHalfOpen: true, noDelay: true });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
@@ -49,7 +60,7 @@ export async function startDelayProxy(targetPort: number, rttMs: number): Promis
     delayed(client, upstream, rttMs / 2);
     delayed(upstream, client, rttMs / 2);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(listen.port, listen.host, resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {

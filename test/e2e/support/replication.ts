@@ -35,6 +35,7 @@ export async function connect(
 export interface SyncedStatus<V> {
   readonly phase: string;
   readonly lastSyncRequest?: string;
+  readonly lastSyncTime?: string;
   readonly conditions: readonly { type: string; status: string; reason: string; message: string }[];
   readonly volumes: readonly V[];
 }

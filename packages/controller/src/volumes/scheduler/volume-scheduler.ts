@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { Gauge, Histogram, type Registry } from 'prom-client';
 
 import { Stage } from './stage.js';
@@ -86,6 +88,8 @@ export class VolumeScheduler {
    * @throws what the task throws; the signal's reason while it waits
    */
   async run<P extends Placed, T>(task: VolumeTask<P, T>, signal: AbortSignal): Promise<T> {
+    // One signal may stand for all volumes of a Replication, and each listens.
+    setMaxListeners(0, signal);
     const { namespace: tenant, priority, remote } = task;
     const turn = (...keys: string[]) => ({ tenant, priority, keys });
     return this.#leases.run(

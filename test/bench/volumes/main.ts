@@ -1,0 +1,202 @@
+import { readFile, stat } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+
+import { fullClusters } from '../../cluster/index.js';
+import { install } from '../../demo/install.js';
+import { twoClusters } from '../../e2e/support/clusters.js';
+import { connect } from '../../e2e/support/replication.js';
+import { World } from '../../faults/world.js';
+import { startDelayProxy } from '../ssh/delay-proxy.js';
+import { atMost, besidePeer, type Figure, type Pair, quantile } from './figure.js';
+import { Peer, PEER_PORT } from './peer.js';
+import { schedulerCpu } from './scheduler.js';
+import { bigFiles, changeSome, clear, smallFiles } from './workloads.js';
+
+/**
+ * Whole syncs on two real clusters, from the request to the status that says that all is in place, beside plain
+ * `rsync -aHAXS --numeric-ids --delete` over OpenSSH between the same nodes and file systems, in turns. One JSON object
+ * a line for each figure; exit code 1 when one misses its bar.
+ *
+ *   node test/dist/bench/volumes/main.js [--rounds 3] [--scale 1] [--syncs 30] [figure ...]
+ */
+interface Bench {
+  readonly world: World;
+  readonly peer: Peer;
+  readonly rounds: number;
+  readonly scale: number;
+  readonly syncs: number;
+}
+
+const LABELS = { e2e: 'faults' } as const;
+const REMOTE = 'bench-volumes';
+const RTT_MS = 50;
+/** The bridge that the nodes of both clusters are at: this machine. */
+const MIDDLE = '10.99.0.1';
+const PEER_PROXY = 2323;
+const AGENT_PORT = 2222;
+
+/** Directory beside the copy, on the same file system, for the peer. */
+const peerCopy = (world: World) => `${world.paths.remote}-peer`;
+
+async function ours({ world }: Bench): Promise<number> {
+  const { seconds } = await world.timedSync();
+  return seconds;
+}
+
+/** Both in turns, each from the state that `reset` makes; who begins changes from round to round. */
+async function inTurns(
+  bench: Bench,
+  reset: () => Promise<void>,
+  peer = () => bench.peer.rsync(bench.world.paths.source, peerCopy(bench.world)),
+): Promise<Pair[]> {
+  const pairs: Pair[] = [];
+  for (let round = 0; round < bench.rounds; round += 1) {
+    await reset();
+    const first = round % 2 === 0 ? await ours(bench) : await peer();
+    const second = round % 2 === 0 ? await peer() : await ours(bench);
+    pairs.push(round % 2 === 0 ? { ours: first, peer: second } : { ours: second, peer: first });
+  }
+  return pairs;
+}
+
+async function emptyCopies({ world }: Bench): Promise<void> {
+  await clear(world.roots.remote);
+  await clear(`${world.roots.remote}-peer`);
+  await world.settle();
+}
+
+/** With the way to the remote made longer; the peer goes the same way. */
+async function farAway<T>(bench: Bench, work: (peer: () => Promise<number>) => Promise<T>): Promise<T> {
+  const { world, peer } = bench;
+  const [node] = world.clusters.remote.nodes;
+  const host = node?.address ?? '';
+  const ways = await Promise.all(
+    (
+      [
+        [AGENT_PORT, AGENT_PORT],
+        [PEER_PORT, PEER_PROXY],
+      ] as const
+    ).map(([target, port]) => startDelayProxy(target, RTT_MS, { host, listen: { host: MIDDLE, port } })),
+  );
+  await world.connectVia(REMOTE, {
+    overrides: { [node?.name ?? '']: MIDDLE },
+    sourceRanges: [`${MIDDLE}/32`],
+  });
+  try {
+    const via = { host: MIDDLE, port: PEER_PROXY };
+    return await work(() => peer.rsync(world.paths.source, peerCopy(world), via));
+  } finally {
+    await world.connectVia(REMOTE, { overrides: null, sourceRanges: null });
+    await Promise.all(ways.map((way) => way.close()));
+  }
+}
+
+/** Resident memory (MB) of the agents' own processes at both ends: the larger. */
+async function agentMemory(world: World): Promise<number> {
+  const sums = await Promise.all(
+    (['source', 'remote'] as const).map(async (side) => {
+      const all = [...(await world.processes(side, 'ssh')), ...(await world.processes(side, 'mover'))];
+      const own = all.filter(({ args }) => args[0] === 'node');
+      const sizes = await Promise.all(own.map(({ pid }) => residentBytes(pid)));
+      return sizes.reduce((sum, size) => sum + size, 0);
+    }),
+  );
+  return Math.max(...sums) / 1e6;
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+const figures: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
+  'scheduler-cpu': async () => [atMost('scheduler-cpu-each-of-500', 'ms', 20, await schedulerCpu(500))],
+  'first-byte': async ({ world, syncs }) => {
+    await clear(world.roots.source);
+    await bigFiles(world.roots.source, 1 / 128);
+    await world.timedSync();
+    const times: number[] = [];
+    for (let index = 0; index < syncs; index += 1)
+      times.push((await world.timedSync()).firstByteSeconds * 1000);
+    return [
+      atMost('trigger-to-first-byte-p50', 'ms', 500, quantile(times, 0.5)),
+      atMost('trigger-to-first-byte-p99', 'ms', 1_500, quantile(times, 0.99)),
+    ];
+  },
+  '1GiB-8-files': async (bench) => {
+    await bigFiles(bench.world.roots.source, bench.scale);
+    const pairs = await inTurns(bench, () => emptyCopies(bench));
+    return [besidePeer('1GiB-8-files', 's', 1.15, pairs)];
+  },
+  '50k-files': async (bench) => {
+    const { world, scale } = bench;
+    await smallFiles(world.roots.source, scale);
+    const whole = await inTurns(bench, () => emptyCopies(bench));
+    const unchanged = await inTurns(bench, () => world.settle());
+    const changed = await inTurns(bench, async () => {
+      await changeSome(world.roots.source, scale);
+      await world.settle();
+    });
+    return [
+      besidePeer('50k-files', 's', 1.15, whole),
+      besidePeer('50k-files-unchanged', 's', 0.5, unchanged),
+      besidePeer('50k-files-100-changed', 's', 0.7, changed),
+      atMost('agent-rss-after-50k-files', 'MB', 300, await agentMemory(world)),
+    ];
+  },
+  '1GiB-8-files-50ms': async (bench) => {
+    await bigFiles(bench.world.roots.source, bench.scale);
+    const pairs = await farAway(bench, (peer) => inTurns(bench, () => emptyCopies(bench), peer));
+    return [besidePeer('1GiB-8-files-50ms', 's', 1 / 3, pairs)];
+  },
+  '50k-files-50ms': async (bench) => {
+    await smallFiles(bench.world.roots.source, bench.scale);
+    const pairs = await farAway(bench, (peer) => inTurns(bench, () => emptyCopies(bench), peer));
+    return [besidePeer('50k-files-50ms', 's', 1 / 3, pairs)];
+  },
+};
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '3' },
+      scale: { type: 'string', default: '1' },
+      syncs: { type: 'string', default: '30' },
+    },
+  });
+  const context = twoClusters();
+  const clusters = await fullClusters();
+  const world = new World(context, clusters, { name: REMOTE, remote: REMOTE, storage: '512Mi' });
+  let failed = false;
+  await install(context);
+  await connect(context, REMOTE, LABELS);
+  let peer: Peer | undefined;
+  try {
+    await world.make();
+    const [from] = clusters.source.nodes;
+    const [to] = clusters.remote.nodes;
+    if (from === undefined || to === undefined) throw new Error('the clusters have no nodes');
+    peer = await Peer.start(from, to);
+    await to.exec(['mkdir', '-p', peerCopy(world)]);
+    const bench: Bench = {
+      ...{ world, peer, rounds: Number(values.rounds) },
+      ...{ scale: Number(values.scale), syncs: Number(values.syncs) },
+    };
+    await stat(`${world.roots.remote}-peer`);
+    for (const [name, measure] of Object.entries(figures)) {
+      if (positionals.length > 0 && !positionals.includes(name)) continue;
+      for (const figure of await measure(bench)) {
+        process.stdout.write(`${JSON.stringify(figure)}\n`);
+        failed ||= !figure.ok;
+      }
+    }
+    await to.exec(['rm', '-rf', peerCopy(world)]);
+  } finally {
+    await peer?.stop();
+    await World.remove(context);
+  }
+  if (failed) process.exitCode = 1;
+}
+
+await main();
