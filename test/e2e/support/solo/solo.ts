@@ -8,6 +8,7 @@ import { parse, parseAllDocuments } from 'yaml';
 
 import { type ApiServer, startApiServer } from '../../../cluster/index.js';
 import { playNode } from './node.js';
+import { playVolumes, type VolumeNode } from './volumes.js';
 import { freePort, manifest, type Program, startProgram } from './programs.js';
 
 const NAMESPACE = 'dr-syncer-system';
@@ -27,13 +28,18 @@ export interface SoloOptions {
 
 /**
  * One API server that is source and remote at once, with the real controller and one real agent as processes of this
- * machine, and nothing else: for what RemoteClusters do without volumes. Needs root, as the agent's mover does.
+ * machine, and nothing else but what stands for kubelet and its like. Needs root, as the agent's mover does.
  */
 export interface Solo {
   readonly api: ApiServer;
   readonly client: KubeClient;
   readonly controller: Program;
   readonly agentPort: number;
+  readonly node: VolumeNode;
+  /** The agent's containers. */
+  readonly agent: Readonly<Record<'mover' | 'ssh', Program>>;
+  /** Starts a container of the agent again, as kubelet does when one has ended. */
+  restartAgent(role: 'mover' | 'ssh'): Promise<void>;
   /** Ends the controller and starts it again. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -52,14 +58,20 @@ export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
     stops.push(() => client.close());
     await prepare(client, dir);
     const agentPort = await freePort();
-    stops.push(...(await startAgent(dir, agentPort, options)));
+    const startAgent = await agentStarter(dir, agentPort, options);
+    const agent = { mover: startAgent('mover'), ssh: startAgent('ssh') };
     const playing = new AbortController();
     const node = { client, name: NODE, authorizedKeysFile: join(dir, 'authorized_keys') };
-    const played = playNode(node, playing.signal);
+    const volumes = {
+      ...{ client, name: NODE },
+      ...{ kubeletDir: join(dir, 'kubelet'), volumesDir: join(dir, 'volumes') },
+    };
+    const played = Promise.all([playNode(node, playing.signal), playVolumes(volumes, playing.signal)]);
     stops.push(async () => {
       playing.abort();
       await played;
     });
+    for (const role of ['mover', 'ssh'] as const) stops.push(() => agent[role].stop());
     const serviceAccount = await accountFiles(client, api, dir);
     const { hostname, port } = new URL(api.url);
     const controllerEnv = {
@@ -79,7 +91,11 @@ export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
     let controller = start();
     stops.push(() => controller.stop());
     return {
-      ...{ api, client, agentPort, stop },
+      ...{ api, client, agentPort, agent, stop, node: volumes },
+      restartAgent: async (role) => {
+        await agent[role].stop();
+        agent[role] = startAgent(role);
+      },
       get controller() {
         return controller;
       },
@@ -155,7 +171,9 @@ async function hostKeys(client: KubeClient, dir: string): Promise<void> {
   await client.create(wellKnown.secrets, { ...object('Secret', metadata), type: 'Opaque', data });
 }
 
-async function startAgent(dir: string, port: number, options: SoloOptions): Promise<(() => Promise<void>)[]> {
+type StartAgent = (role: 'mover' | 'ssh') => Program;
+
+async function agentStarter(dir: string, port: number, options: SoloOptions): Promise<StartAgent> {
   const [run, mover, kubelet] = ['run', 'mover', 'kubelet'].map((name) => join(dir, name)) as [
     string,
     string,
@@ -169,10 +187,8 @@ async function startAgent(dir: string, port: number, options: SoloOptions): Prom
     ...{ PRIVATE_DIR: mover, KUBELET_DIR: kubelet, ENABLE_AUDIT_LOG: 'false' },
     ...options.agent,
   };
-  const programs = ['mover', 'ssh'].map((role) =>
-    startProgram({ name: 'agent', args: [role], env, logFile: join(dir, `agent-${role}.log`) }),
-  );
-  return programs.map((program) => () => program.stop());
+  return (role) =>
+    startProgram({ name: 'agent', args: [role], env, logFile: join(dir, `agent-${role}.log`) });
 }
 
 function object(kind: string, metadata: KubeObject['metadata']): KubeObject {
