@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const ROOT = join(import.meta.dirname, '../../../../');
 
 /** The repository's root: two levels more from the compiled file than from its source. */
-function repository(): string {
+export function repository(): string {
   return import.meta.dirname.includes('/test/dist/') ? join(ROOT, '..') : ROOT;
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -9,7 +9,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { type ApiServer, startApiServer } from '../../../cluster/index.js';
 import { playNode } from './node.js';
 import { playVolumes, type VolumeNode } from './volumes.js';
-import { freePort, manifest, type Program, startProgram } from './programs.js';
+import { freePort, manifest, type Program, repository, startProgram } from './programs.js';
 
 const NAMESPACE = 'dr-syncer-system';
 const NODE = 'n1';
@@ -47,6 +47,8 @@ export interface Solo {
 
 export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
   const dir = await mkdtemp(join(tmpdir(), 'dr-syncer-solo-'));
+  // Transfers run as other users, and have files below it.
+  await chmod(dir, 0o711);
   const stops: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
     for (const each of stops.reverse()) await each();
@@ -181,10 +183,13 @@ async function agentStarter(dir: string, port: number, options: SoloOptions): Pr
   ];
   for (const each of [run, mover, join(kubelet, 'pods')]) await mkdir(each, { recursive: true });
   await writeFile(join(dir, 'authorized_keys'), '');
+  const helper = join(dir, 'dr-syncer-attributes');
+  execFileSync(join(repository(), 'packages/agent/native/build.sh'), [helper]);
   const env = {
     ...{ NODE_NAME: NODE, SSH_PORT: String(port), METRICS_PORT: '0', HEALTH_PORT: '0' },
     ...{ HOST_KEY_DIR: dir, AUTHORIZED_KEYS_FILE: join(dir, 'authorized_keys'), SOCKET_DIR: run },
     ...{ PRIVATE_DIR: mover, KUBELET_DIR: kubelet, ENABLE_AUDIT_LOG: 'false' },
+    ATTRIBUTES_HELPER: helper,
     ...options.agent,
   };
   return (role) =>
