@@ -37,6 +37,13 @@ interface Volume {
     readonly idMap?: { readonly users: readonly string[] };
   };
   readonly losses: readonly { readonly what: string }[];
+  readonly permissions?: {
+    readonly selinux: string;
+    readonly scope: string;
+    readonly seen: number;
+    readonly groupsChanged: number;
+    readonly failed: number;
+  };
 }
 
 const labels = { e2e: 'identity' };
@@ -129,8 +136,9 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
     test('Then the copy is made as the namespace allows, and says what it is not', async () => {
       const status = await sync<Volume>(source, name, 'first');
 
-      const { identity, losses } = succeeded(status.volumes[0]);
+      const { identity, losses, permissions } = succeeded(status.volumes[0]);
       expect(status.phase).toBe('Completed');
+      expect(permissions).toMatchObject({ selinux: 'Disabled', scope: 'All', failed: 0 });
       expect(identity).toMatchObject({
         privileged: false,
         source: { uid: id },
@@ -156,6 +164,15 @@ describe('Given two clusters, and namespaces whose movers are told apart by iden
       expect(out).toMatch(/^data +destination +seLinuxLabel +system_u:.*:s0:c20,c26 +namespace annotation/m);
       expect(out).toMatch(/^data +destination +not kept +owners/m);
     }, 120_000);
+
+    test('When one file is new Then group and mode of just what arrived are looked at', async () => {
+      await run(source, name, deployment, `echo one > ${DIR}/private/one`);
+
+      const { permissions } = succeeded((await sync<Volume>(source, name, 'one-more')).volumes[0]);
+
+      expect(permissions).toMatchObject({ scope: 'Changed', failed: 0 });
+      expect(permissions?.seen).toBeLessThanOrEqual(3);
+    }, 300_000);
 
     const activate = async (): Promise<void> => {
       await remote.run(['annotate', '--overwrite', 'namespace', name, `${ACTIVE}=true`]);

@@ -285,6 +285,7 @@ export const volumePhases = [
   'Pending',
   'Preparing',
   'Transferring',
+  'SettingPermissions',
   'Succeeded',
   'Failed',
   'Skipped',
@@ -317,6 +318,25 @@ const volumeIdentity = z
   })
   .describe('What the processes at both ends run as.');
 
+const permissions = z
+  .object({
+    selinux: z.string().describe('What was done about labels, or why nothing was.'),
+    scope: z.string().optional().describe('Which entries were looked at: None, Changed or All.'),
+    reason: z.string().optional().describe('Why all were.'),
+    seen: z.int(),
+    groupsChanged: z.int(),
+    modesChanged: z.int(),
+    labelsChanged: z.int(),
+    privilegesDropped: z.int().describe('setuid, setgid and file capabilities that could not be put back.'),
+    linksRefused: z.int().describe('Left alone: files with links outside of the volume.'),
+    otherMounts: z.int().describe('Left alone: file systems mounted inside the volume.'),
+    vanished: z.int(),
+    failed: z.int(),
+    examples: z.array(z.string()).max(16).optional(),
+    seconds: z.int(),
+  })
+  .describe('What was done to group, mode and label of what arrived, counted in entries.');
+
 const loss = z.object({ what: z.string(), description: z.string() });
 
 export const volumeStatus = z.object({
@@ -348,6 +368,7 @@ export const volumeStatus = z.object({
   sourceNode: z.string().optional(),
   destinationNode: z.string().optional(),
   identity: volumeIdentity.optional(),
+  permissions: permissions.optional(),
   losses: z
     .array(loss)
     .max(16)

@@ -40,6 +40,8 @@ export function lossesOf(
   return [...senderOptions(destination, { delete: true, ...facts }).losses, ...idMapLosses(idMap)];
 }
 
-export function lossesStatus(found: readonly Loss[]): NonNullable<VolumeStatus['losses']> {
+export type Losses = NonNullable<VolumeStatus['losses']>;
+
+export function lossesStatus(found: readonly Loss[]): Losses {
   return found.map((what) => ({ what, description: lossTexts[what] }));
 }

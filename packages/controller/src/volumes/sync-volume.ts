@@ -1,4 +1,4 @@
-import { DrError, type ErrorCode, type Replication, type VolumeStatus } from '@dr-syncer/api';
+import { DrError, type ErrorCode, type Identity, type Replication, type VolumeStatus } from '@dr-syncer/api';
 import { type KubeObject, sleep } from '@dr-syncer/kube';
 import type { TransferState } from '@dr-syncer/ssh';
 
@@ -8,8 +8,9 @@ import { readCopyRecord } from './guard/copy-record.js';
 import { rememberCopy } from './guard/remember.js';
 import { type MoverPolicy, requireIdentities, type TransferIdentities } from './identities.js';
 import { decideNow } from './identity-now.js';
-import { identityStatus, lossesOf, lossesStatus } from './identity-status.js';
+import { identityStatus, type Losses, lossesOf, lossesStatus } from './identity-status.js';
 import { ensureMounted, type MountedVolume } from './mounts.js';
+import { applyPermissions, needsPermissions, permissionsLosses, permissionsStatus } from './permissions.js';
 import { volumeProgress } from './progress.js';
 import { watchHolders } from './placeholders/holder-watch.js';
 import type { Placed } from './scheduler/volume-scheduler.js';
@@ -150,6 +151,7 @@ async function transfer(
 ): Promise<void> {
   const { replication, request, source, destination, onStatus } = sync;
   onStatus({ phase: 'Transferring', sourceNode: from.node, destinationNode: to.node });
+  let losses = lossesStatus(lossesOf(identities, { rootModesAgree: false }));
   const share = sync.services.bandwidth.join(sync.remote, replication.spec.pvcConfig.bandwidthLimit);
   const state = await transferVolume(
     {
@@ -158,10 +160,15 @@ async function transfer(
       destination: { agents: destination.agents, volume: to },
       onStopped: (stopped) => rememberStop(destination, to, stopped, signal),
       onState: (progress) => onStatus(volumeProgress(progress)),
-      onFacts: (facts) => onStatus({ losses: lossesStatus(lossesOf(identities, facts)) }),
+      onFacts: (facts) => {
+        losses = lossesStatus(lossesOf(identities, facts));
+        onStatus({ losses });
+      },
     },
     signal,
   ).finally(() => share.leave());
+  losses = [...losses, ...(await setPermissions(sync, identities.destination, to, state.id, signal))];
+  onStatus({ losses });
   await remember(sync, { from, to }, state, signal);
   const vanished =
     state.vanished === 0
@@ -174,6 +181,27 @@ async function transfer(
     lastSuccessTime: state.startedAt ?? new Date().toISOString(),
     ...vanished,
   });
+}
+
+/** Group, modes and label of what arrived. @returns what could not be kept in doing so */
+async function setPermissions(
+  { destination, onStatus }: VolumeSync,
+  identity: Identity,
+  volume: MountedVolume,
+  id: string,
+  signal: AbortSignal,
+): Promise<Losses> {
+  if (!needsPermissions(identity)) return [];
+  onStatus({ phase: 'SettingPermissions' });
+  const state = await applyPermissions(
+    {
+      ...{ id, volume, identity },
+      peer: (node, within) => destination.agents.peer(node, within),
+      onState: (progress) => onStatus({ permissions: permissionsStatus(progress) }),
+    },
+    signal,
+  );
+  return permissionsLosses(state);
 }
 
 /** For the guard of the next run. */
