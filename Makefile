@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-ssh bench-volumes
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-ssh bench-volumes bench-permissions
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ test-faults: build ## kill, cut and fill everything while volumes are copied, fo
 
 bench-volumes: build ## whole syncs of volumes beside plain rsync over OpenSSH, on the two test clusters
 	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && node test/dist/bench/volumes/main.js
+
+bench-permissions: build ## passes over group and label beside chown and chcon, one JSON line a figure
+	@node test/dist/bench/permissions/main.js
 
 bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line a figure
 	@node test/dist/bench/ssh/main.js

@@ -1,23 +1,20 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import type { Identity } from '@dr-syncer/api';
-import { senderOptions } from '@dr-syncer/identity';
-import { Peer, type PermissionsState, type VolumeRef } from '@dr-syncer/ssh';
+import type { PermissionsState, VolumeRef } from '@dr-syncer/ssh';
+
+import { Mover } from '../mover/mover.js';
 
 /**
  * The checks of `make test-selinux`, inside the machine: the agent's own mover, in a kernel that enforces. Each check
  * prints `ok NAME` or `not ok NAME: what was wrong`.
  */
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 const HELPER = '/usr/local/bin/dr-syncer-attributes';
-const KUBELET = '/var/lib/kubelet';
-const MOUNT = `${KUBELET}/pods/0000-1/volumes/kubernetes.io~csi/pv-1/mount`;
+const DIR = '/run/mover';
 const VOLUME: VolumeRef = { podUid: '0000-1', pvName: 'pv-1' };
+const MOUNT = Mover.volumePath(DIR, VOLUME);
 const SOURCE = '/tmp/source';
 const FILES = 40;
 
@@ -74,95 +71,6 @@ async function rejected(work: Promise<unknown>, code: string): Promise<string> {
   return message;
 }
 
-/** `dr-syncer-agent mover`, asked over its own socket, as the `ssh` container does. */
-async function startMover(): Promise<Peer> {
-  for (const dir of ['/run/shared', '/run/private', `${KUBELET}/pods`]) mkdirSync(dir, { recursive: true });
-  const mover = spawn(process.execPath, [join(REPOSITORY, 'packages/agent/dist/main.js'), 'mover'], {
-    env: {
-      PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
-      SOCKET_DIR: '/run/shared',
-      PRIVATE_DIR: '/run/private',
-      KUBELET_DIR: KUBELET,
-      ATTRIBUTES_HELPER: HELPER,
-    },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  mover.unref();
-  for (let attempt = 0; ; attempt++) {
-    const socket = await connected('/run/shared/mover.sock');
-    if (socket) {
-      const peer = new Peer(socket, { requestTimeoutMs: 120_000 });
-      peer.handle({});
-      return peer;
-    }
-    if (attempt > 300) throw new Error('the mover does not listen');
-    await sleep(200);
-  }
-}
-
-function connected(path: string): Promise<Socket | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ path, allowHalfOpen: true });
-    socket.once('connect', () => resolve(socket));
-    socket.once('error', () => resolve(undefined));
-  });
-}
-
-/** Sends SOURCE into the volume: a real rsync, whose remote shell is this file, to a receiver of the mover's. */
-async function push(mover: Peer, identity: Identity): Promise<void> {
-  const id = `t-${Math.random().toString(36).slice(2)}`;
-  const { path } = await mover.request('receivers.open', {
-    id,
-    volume: VOLUME,
-    direction: 'write',
-    allowDelete: true,
-    expiresAt: new Date(Date.now() + 600_000).toISOString(),
-    identity,
-    holder: 'selinux-test',
-    streams: 1,
-    preserve: { devices: false, fileCapabilities: false },
-  });
-  const options = senderOptions(identity, { delete: true, rootModesAgree: false }).options;
-  const words = ['/tmp/words', '/tmp/to', '/tmp/from'] as const;
-  sh('rm', '-f', ...words);
-  sh('mkfifo', '/tmp/to', '/tmp/from');
-  writeFileSync('/tmp/rsh', '#!/bin/sh\nshift\necho "$@" >/tmp/words\ncat /tmp/from & exec cat >/tmp/to\n', {
-    mode: 0o755,
-  });
-  const rsync = spawn(
-    'rsync',
-    [...options, '--delete-delay', '--filter=- /lost+found', '--rsh=/tmp/rsh', `${SOURCE}/`, `x:${path}`],
-    {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  );
-  const ended = new Promise<number | null>((resolve) => rsync.once('close', resolve));
-  let argv: string[] = [];
-  while (argv.length === 0) {
-    await sleep(50);
-    argv = sh('sh', '-c', 'cat /tmp/words 2>/dev/null || true')
-      .trim()
-      .split(' ')
-      .filter((word) => word !== '');
-  }
-  const { socket } = await mover.request('receivers.start', { id, argv: argv.slice(1) });
-  // What a shell does for an SSH session; in a program of its own, for it must not wait for this one.
-  const bridge = spawn(process.execPath, [fileURLToPath(import.meta.url), 'bridge', socket], {
-    stdio: 'inherit',
-  });
-  equal(await ended, 0, 'exit code of rsync');
-  bridge.kill();
-  await mover.request('receivers.close', { id });
-}
-
-async function bridge(path: string): Promise<void> {
-  const { createReadStream, createWriteStream } = await import('node:fs');
-  const socket = await connected(path);
-  if (socket === undefined) throw new Error('no receiver');
-  createReadStream('/tmp/to').pipe(socket);
-  socket.pipe(createWriteStream('/tmp/from'));
-}
-
 /** The helper alone, with these capabilities and no others: what it answers last. */
 function helperWith(uid: number, capabilities: readonly string[], label: string): PermissionsState {
   const set = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
@@ -183,18 +91,17 @@ async function checks(): Promise<void> {
   for (let i = 0; i < FILES; i++) writeFileSync(join(SOURCE, i % 2 === 0 ? 'dir' : '.', `f${i}`), `${i}`);
   sh('chcon', '-R', FOREIGN, SOURCE);
 
-  const mover = await startMover();
+  const mover = await Mover.start(DIR, HELPER);
   const labelled: Identity = { ...receiver, seLinuxLabel: WANTED };
-  const apply = (identity: Identity) =>
-    mover.request('permissions.apply', { id: 'p', volume: VOLUME, identity }, { timeoutMs: 120_000 });
+  const apply = (identity: Identity) => mover.apply(VOLUME, identity);
 
   await check('the kernel enforces, and the mover sees it', async () => {
     equal(readFileSync('/sys/fs/selinux/enforce', 'utf8'), '1', 'enforce');
-    equal((await mover.request('hello', {})).selinux, true, 'hello.selinux');
-    equal((await mover.request('volumes.locate', VOLUME)).seclabel, true, 'seclabel');
+    equal((await mover.peer.request('hello', {})).selinux, true, 'hello.selinux');
+    equal((await mover.peer.request('volumes.locate', VOLUME)).seclabel, true, 'seclabel');
   });
   await check('a transfer with -X does not carry the labels of the source', async () => {
-    await push(mover, receiver);
+    await mover.push(SOURCE, VOLUME, receiver);
     equal(readFileSync(at('f1'), 'utf8'), '1', 'content');
     for (const name of ['f1', 'dir', 'dir/f2', '.']) {
       if (labelOf(at(name)).includes('c1,c2')) throw new Error(`${name} has ${labelOf(at(name))}`);
@@ -218,7 +125,7 @@ async function checks(): Promise<void> {
     for (const name of names) writeFileSync(join(SOURCE, name), 'changed since');
     sh('chcon', '-R', FOREIGN, SOURCE);
     const before = statSync(at('f3'), { bigint: true }).ctimeNs;
-    await push(mover, labelled);
+    await mover.push(SOURCE, VOLUME, labelled);
     const state = await apply(labelled);
     equal([state.scope, state.labelsChanged, state.failed], ['Changed', names.length, 0], 'state');
     for (const name of [...names, 'f3', 'dir', '.']) equal(labelOf(at(name)), CANONICAL, name);
@@ -262,12 +169,8 @@ async function checks(): Promise<void> {
     equal((await apply(labelled)).selinux, 'Unsupported', 'outcome');
     sh('umount', MOUNT);
   });
-  mover.close();
+  await mover.stop();
 }
 
-if (process.argv[2] === 'bridge') {
-  await bridge(process.argv[3] ?? '');
-} else {
-  await checks();
-  process.exitCode = failed > 0 ? 1 : 0;
-}
+await checks();
+process.exitCode = failed > 0 ? 1 : 0;

@@ -4,6 +4,7 @@ export * from './crd/key-rotation.js';
 export * from './crd/label-selector.js';
 export * from './crd/remote-cluster.js';
 export * from './crd/replication.js';
+export * from './crd/replication-status.js';
 export * from './crd/transforms.js';
 export * from './errors.js';
 export * from './identity.js';

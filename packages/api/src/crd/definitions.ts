@@ -2,7 +2,8 @@ import type { z } from 'zod';
 
 import { API_GROUP, API_VERSION } from '../names.js';
 import { remoteClusterSpec, remoteClusterStatus } from './remote-cluster.js';
-import { replicationSpec, replicationStatus } from './replication.js';
+import { replicationSpec } from './replication.js';
+import { replicationStatus } from './replication-status.js';
 import { structural } from './structural.js';
 
 interface Column {

@@ -20,7 +20,13 @@ function engineWith(
   };
   for (let i = 0; i < synced; i += 1) add(`o${i}`);
   failures.forEach((code, i) => add(`bad${i}`, code));
-  return { tally, halted: undefined, pruning: undefined, ...more } as Engine;
+  const surroundings = {
+    type: 'ClusterResourcesReady',
+    status: 'True',
+    reason: 'Complete',
+    message: 'All there.',
+  };
+  return { tally, halted: undefined, pruning: undefined, surroundings, ...more } as Engine;
 }
 const volume = (name: string, phase: VolumeStatus['phase'], reason?: string): VolumeStatus => ({
   ...{ name, phase },
