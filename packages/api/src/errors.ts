@@ -154,6 +154,16 @@ const table = {
     remedy:
       'The application runs at the destination, so nothing is written there; remove the annotation dr-syncer.io/active when it no longer does.',
   },
+  StandbyNotActive: {
+    kind: 'terminal',
+    remedy:
+      'Data is taken back only from a standby that a failover has made active; "dr-syncer failover" does that.',
+  },
+  SourceRunning: {
+    kind: 'terminal',
+    remedy:
+      'Stop what uses the volumes at the source before data is taken back; "dr-syncer failback --stop-source" does that.',
+  },
   ScheduleInvalid: {
     kind: 'terminal',
     remedy:

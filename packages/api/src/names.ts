@@ -31,6 +31,11 @@ export const label = {
 export const annotation = {
   /** On a Replication: sync now. The value is a request id, echoed in `status.lastSyncRequest`. */
   syncNow: `${API_GROUP}/sync-now`,
+  /**
+   * On a Replication: take the data of the volumes back from the active standby. The value is a request id, echoed in
+   * `status.reverseSync.request`.
+   */
+  reverseSync: `${API_GROUP}/reverse-sync`,
   /** On a Replication: the run that a deletion guard has stopped, and that is meant nevertheless. */
   confirmDeletions: `${API_GROUP}/confirm-deletions`,
   /** On a RemoteCluster: "true" replaces the controller's key in order, "revoke" has it refused at once. */
@@ -73,6 +78,8 @@ export const annotation = {
   standby: `${API_GROUP}/standby`,
   /** On the destination Namespace: anything but "false" says that the application runs here; nothing is written then. */
   active: `${API_GROUP}/active`,
+  /** On the source Namespace: since when its workloads are stopped for a planned failover or a failback (RFC 3339). */
+  stopped: `${API_GROUP}/stopped`,
   /** On workloads: a whole number; a failover starts smaller ones before greater ones. */
   startOrder: `${API_GROUP}/start-order`,
   /** On pods of agents: which state of the fence kubelet has been told of. */

@@ -151,6 +151,18 @@ export const replicationStatus = z.object({
       names: z.array(z.string()).max(10).optional().describe('The first of those that are held.'),
     })
     .optional(),
+  reverseSync: z
+    .object({
+      request: z.string().describe('Value of the reverse-sync annotation.'),
+      phase: z.enum(['Running', 'Completed', 'Failed']),
+      reason: z.string().optional(),
+      message: z.string().optional(),
+      startedAt: timestamp,
+      finishedAt: timestamp.optional(),
+      volumes: z.array(volumeStatus).max(100).describe('Its source is the standby, its destination the source.'),
+    })
+    .optional()
+    .describe('The last time that data was taken back from the standby.'),
   volumes: z.array(volumeStatus).max(100).optional(),
   volumesSummary: z.string().optional().describe('done/all, for the table.'),
 });

@@ -3,7 +3,7 @@ import type { Replication } from '@dr-syncer/api';
 import { Schedule } from './schedule.js';
 
 /** Why a sync begins. */
-export type Cause = 'Request' | 'First' | 'SpecChanged' | 'Due' | 'Retry' | 'Start';
+export type Cause = 'Request' | 'Reverse' | 'First' | 'SpecChanged' | 'Due' | 'Retry' | 'Start';
 
 export interface RunPlan {
   /** Names the sync; the same after a restart of the controller, so that its transfers are found again. */
@@ -24,6 +24,8 @@ export interface Situation {
   readonly replication: Pick<Replication, 'metadata' | 'spec' | 'status'>;
   /** Value of the annotation sync-now; undefined: nobody asks. */
   readonly request: string | undefined;
+  /** Value of the annotation reverse-sync, unless it was answered. */
+  readonly reverse: string | undefined;
   /** Continuous: objects are being followed, by the spec as it is now. */
   readonly isFollowing: boolean;
   /** After a failure that may pass. */
@@ -38,7 +40,8 @@ export interface Situation {
  * @throws DrError ScheduleInvalid
  */
 export function planRun(situation: Situation): Plan {
-  const { replication, request, now } = situation;
+  const { replication, request, reverse, now } = situation;
+  if (reverse !== undefined) return { run: { id: reverse, cause: 'Reverse', volumes: true } };
   const { mode } = replication.spec.sync;
   const due = dueRun(situation);
   if (request !== undefined) return { run: { id: request, cause: 'Request', volumes: true } };

@@ -20,7 +20,7 @@ import { planRun, regularTime } from './due.js';
 import { followingStatus } from './following.js';
 import type { LiveStandbys } from './live-standbys.js';
 import { ReplicationProgress } from './progress.js';
-import { requestOf } from './request.js';
+import { clearRequest, requestOf, reverseRequestOf, staleReverseRequest } from './request.js';
 import { checkAdmission, type Route, routeOf } from './rules.js';
 import { fingerprintOf, type SyncRuns } from './sync-runs.js';
 
@@ -110,9 +110,11 @@ export class ReplicationReconciler {
       const isFollowing = live.isCurrent(key, fingerprintOf(replication, remote));
       const plan = (now: KubeObject, at: Replication) =>
         planRun({
-          ...{ replication: at, request: requestOf(now), isFollowing },
+          ...{ replication: at, request: requestOf(now), reverse: reverseRequestOf(now, at), isFollowing },
           ...{ retryAt: runs.retryAt(key), now: new Date() },
         });
+      const stale = staleReverseRequest(object, replication);
+      if (stale !== undefined) await clearRequest(source, object, stale, annotation.reverseSync);
       const seen = plan(object, replication);
       if (seen.run === undefined) {
         if (!isFollowing) await live.stop(key);

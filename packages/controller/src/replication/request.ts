@@ -1,4 +1,4 @@
-import { annotation } from '@dr-syncer/api';
+import { annotation, type Replication } from '@dr-syncer/api';
 import { type KubeObject, kubeToDrError, refOf } from '@dr-syncer/kube';
 
 import type { Cluster } from '../clusters/cluster.js';
@@ -10,9 +10,32 @@ export function requestOf(object: KubeObject): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** Data is to be taken back; undefined as well when that request was answered and only its annotation is left. */
+export function reverseRequestOf(object: KubeObject, { status }: Replication): string | undefined {
+  const value = object.metadata.annotations?.[annotation.reverseSync];
+  if (value === undefined || value === '' || isAnswered(value, status)) return undefined;
+  return value;
+}
+
+/** The annotation of a request that was answered, where the process ended before it was taken off. */
+export function staleReverseRequest(object: KubeObject, { status }: Replication): string | undefined {
+  const value = object.metadata.annotations?.[annotation.reverseSync];
+  return value !== undefined && isAnswered(value, status) ? value : undefined;
+}
+
+function isAnswered(value: string, status: Replication['status']): boolean {
+  const last = status?.reverseSync;
+  return last?.request === value && last.phase !== 'Running';
+}
+
 /** Takes the request that was answered off the Replication, unless another one has come in the meantime. */
-export async function clearRequest(source: Cluster, object: KubeObject, request: string): Promise<void> {
-  const pointer = `/metadata/annotations/${annotation.syncNow.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+export async function clearRequest(
+  source: Cluster,
+  object: KubeObject,
+  request: string,
+  key: string = annotation.syncNow,
+): Promise<void> {
+  const pointer = `/metadata/annotations/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
   const patch = [
     { op: 'test', path: pointer, value: request },
     { op: 'remove', path: pointer },

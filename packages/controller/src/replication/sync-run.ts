@@ -139,7 +139,7 @@ async function syncOne(
   try {
     await syncVolume(
       {
-        ...{ replication, request, claim, ...ends },
+        ...{ replication, request, claim, ...ends, direction: 'forward' },
         ...{ remote: options.route.remoteKey, services: options.volumeServices, owner: options.sourceId },
         policy: options.policy,
         onStatus: (fields) => {

@@ -19,6 +19,7 @@ import type { LiveStandbys } from './live-standbys.js';
 import type { SyncOutcome } from './outcome.js';
 import { lastSyncOf, ReplicationProgress, showObjects } from './progress.js';
 import { clearRequest } from './request.js';
+import { runBack } from './reverse-run.js';
 import type { Route } from './rules.js';
 import { engineFor } from './standby.js';
 import { StatusWriter } from './status-writer.js';
@@ -138,6 +139,10 @@ export class SyncRuns {
     const { object, replication, run: plan } = start;
     const { signal } = run.controller;
     const logger = this.#options.logger.child({ replication: key, request: plan.id });
+    if (plan.cause === 'Reverse') {
+      await runBack({ ...this.#options, logger }, start, signal);
+      return;
+    }
     const progress = new ReplicationProgress(replication);
     let engine: HeldEngine['engine'] | undefined;
     const writer = new StatusWriter(source.client, object, () => {

@@ -4,6 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 
 import { compileDesired } from './desired.js';
 import { hashOf } from './hash.js';
+import { mergePatched } from './merge-patch.js';
+import { parkingPatch } from './standby/standby.js';
 import { typeOf } from './testing/types.js';
 
 function replication(spec: Record<string, unknown> = {}): Replication {
@@ -229,4 +231,17 @@ describe('Given a claim', () => {
 test('the hash does not depend on the order of keys, but on that of lists', () => {
   expect(hashOf({ a: 1, b: { c: 2, d: 3 } })).toBe(hashOf({ b: { d: 3, c: 2 }, a: 1 }));
   expect(hashOf([1, 2])).not.toBe(hashOf([2, 1]));
+});
+
+describe('Given a source that a planned failover has brought to rest', () => {
+  test.each([
+    object('Deployment', { spec: { replicas: 3, template: { spec: {} } } }),
+    object('Deployment', { spec: { replicas: 3 } }, { annotations: { mine: 'x' } }),
+    object('DaemonSet', { spec: { template: { spec: { containers: [] } } } }),
+    object('CronJob', { spec: { suspend: false, jobTemplate: {} } }),
+    object('HorizontalPodAutoscaler', { spec: { minReplicas: 0, maxReplicas: 3 } }),
+  ])('When %j is made ready for the destination Then it is what it was when it ran', (source) => {
+    const resting = mergePatched(source, parkingPatch(source, new Map()) ?? {}) as KubeObject;
+    expect(desired(resting)).toEqual(desired(source));
+  });
 });

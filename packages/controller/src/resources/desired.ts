@@ -8,7 +8,7 @@ import { mergePatched } from './merge-patch.js';
 import { sanitize, type SanitizeOptions } from './sanitize.js';
 import { noFacts, type SourceFacts } from './source-facts.js';
 import { fullKind } from './standby/kinds.js';
-import { parkingPatch } from './standby/standby.js';
+import { awake, parkingPatch } from './standby/standby.js';
 import { compileTransforms } from './transforms/transforms.js';
 
 /** What of the Replication and of the two ends decides how an object looks at the destination. */
@@ -54,7 +54,8 @@ export function compileDesired(context: DesiredContext): DesiredOf {
   const applyMappings = compileMappings({ spec, ...namespaces });
   const applyTransforms = compileTransforms(spec.transforms, namespaces);
   const sanitizing: SanitizeOptions = spec.serviceConfig;
-  const make = (source: KubeObject, type: ApiResource): Desired => {
+  const make = (given: KubeObject, type: ApiResource): Desired => {
+    const source = awake(given, facts().scalePaths);
     const own = sanitize(source, sanitizing);
     own.metadata.namespace = destinationNamespace;
     applyMappings(own);

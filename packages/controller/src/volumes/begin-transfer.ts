@@ -3,7 +3,6 @@ import { rootModesAgree } from '@dr-syncer/identity';
 import type { Grant, Peer, Result, TransferOptions } from '@dr-syncer/ssh';
 
 import type { AgentEndpoint } from '../clusters/agents.js';
-import { readCopyRecord } from './guard/copy-record.js';
 import type { Counts } from './guard/deletion-guard.js';
 import { confirmedRun, guardCodes, guardTransfer, stoppedRun } from './guard/guard.js';
 import { CALL_MS, refOf, type TransferIds, type VolumeTransfer } from './volume-transfer.js';
@@ -92,7 +91,7 @@ async function guard(
     claim: source.volume.claim.metadata.name,
     pv: source.volume.pvName,
     ...volumes,
-    record: readCopyRecord(destination.volume.claim),
+    record: transfer.record,
   };
   try {
     await guardTransfer({

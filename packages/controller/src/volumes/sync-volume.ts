@@ -4,7 +4,7 @@ import type { TransferState } from '@dr-syncer/ssh';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
-import { readCopyRecord } from './guard/copy-record.js';
+import { copyOf, type Direction, guardRecord, originalOf, withStop } from './guard/roles.js';
 import { rememberCopy } from './guard/remember.js';
 import { type MoverPolicy, requireIdentities, type TransferIdentities } from './identities.js';
 import { decideNow } from './identity-now.js';
@@ -27,6 +27,8 @@ export interface VolumeEnd {
 export interface VolumeSync {
   readonly replication: Replication;
   readonly request: string;
+  /** Reverse: `source` is the active standby, and what was the source takes its data back. */
+  readonly direction: Direction;
   /** The claim's name, the same at both ends. */
   readonly claim: string;
   /** `namespace/name` of the RemoteCluster. */
@@ -158,7 +160,8 @@ async function transfer(
       ...{ replication, request, identities, share },
       source: { agents: source.agents, volume: from },
       destination: { agents: destination.agents, volume: to },
-      onStopped: (stopped) => rememberStop(destination, to, stopped, signal),
+      record: guardRecord(sync.direction, { from, to }),
+      onStopped: (stopped) => rememberStop(sync, { from, to }, stopped, signal),
       onState: (progress) => onStatus(volumeProgress(progress)),
       onFacts: (facts) => {
         losses = lossesStatus(lossesOf(identities, facts));
@@ -204,25 +207,33 @@ async function setPermissions(
   return permissionsLosses(state);
 }
 
-/** For the guard of the next run. */
+type Volumes = Pick<Prepared, 'from' | 'to'>;
+
+/** For the guard of the next run; both ends hold the same now, whichever way the data went. */
 async function remember(
-  { source, destination }: VolumeSync,
-  { from, to }: Pick<Prepared, 'from' | 'to'>,
+  sync: VolumeSync,
+  volumes: Volumes,
   { filesTotal: files, bytesTotal: bytes }: TransferState,
   signal: AbortSignal,
 ): Promise<void> {
-  const agent = await source.agents.peer(from.node, signal);
-  const { rootId } = await agent.request('volumes.locate', refOf(from), { signal, timeoutMs: CALL_MS });
+  const original = originalOf(sync.direction, sync, volumes);
+  const copy = copyOf(sync.direction, sync, volumes);
+  const agent = await original.end.agents.peer(original.volume.node, signal);
+  const { rootId } = await agent.request('volumes.locate', refOf(original.volume), {
+    ...{ signal, timeoutMs: CALL_MS },
+  });
   const counts = files === undefined || bytes === undefined ? {} : { counts: { files, bytes } };
-  const record = { pv: from.pvName, root: rootId, ...counts };
-  await rememberCopy(destination.cluster.client, to.claim, record, signal);
+  const record = { pv: original.volume.pvName, root: rootId, ...counts };
+  await rememberCopy(copy.end.cluster.client, copy.volume.claim, record, signal);
 }
 
 async function rememberStop(
-  { cluster }: VolumeEnd,
-  { claim }: MountedVolume,
+  sync: VolumeSync,
+  volumes: Volumes,
   stopped: { run: string; code: string },
   signal: AbortSignal,
 ): Promise<void> {
-  await rememberCopy(cluster.client, claim, { ...readCopyRecord(claim), stopped }, signal);
+  const { end, volume } = copyOf(sync.direction, sync, volumes);
+  const record = withStop(sync.direction, volume.claim, stopped);
+  await rememberCopy(end.cluster.client, volume.claim, record, signal);
 }

@@ -4,6 +4,7 @@ import type { Replication } from '@dr-syncer/api';
 import type { TransferState, VolumeRef } from '@dr-syncer/ssh';
 
 import type { Agents } from '../clusters/agents.js';
+import type { CopyRecord } from './guard/copy-record.js';
 import type { TransferIdentities } from './identities.js';
 import type { MountedVolume } from './mounts.js';
 import type { BandwidthShare } from './scheduler/bandwidth.js';
@@ -18,6 +19,8 @@ export interface VolumeTransfer {
   readonly source: { readonly agents: Agents; readonly volume: MountedVolume };
   readonly destination: { readonly agents: Agents; readonly volume: MountedVolume };
   readonly identities: TransferIdentities;
+  /** What the guard knows of the volume that is written to. */
+  readonly record: CopyRecord | undefined;
   /** Of what the remote cluster may be sent. */
   readonly share: BandwidthShare;
   /** The guard has stopped this run: kept for when a person confirms it. */

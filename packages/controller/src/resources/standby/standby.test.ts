@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { mergePatched } from '../merge-patch.js';
 import type { ScalePaths } from './kinds.js';
-import { activationPatch, parkingPatch } from './standby.js';
+import { activationPatch, awake, parkingPatch } from './standby.js';
 
 const custom: ScalePaths = new Map([
   ['Rollout.argoproj.io', { path: ['spec', 'replicas'], minimum: 0, absent: undefined }],
@@ -168,6 +168,8 @@ describe('Given something that is at rest already, as a source after a planned f
     'When %s is brought to rest once more Then starting it still gives what there was first',
     (_name, source) => {
       expect(plain(activate(park(park(source))))).toEqual(plain(source));
+      expect(awake(park(source), custom)).toEqual({ ...source, metadata: expect.objectContaining({ name: 'x' }) });
+      expect(awake(source, custom)).toBe(source);
     },
   );
 });

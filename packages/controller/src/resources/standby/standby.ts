@@ -1,6 +1,7 @@
 import type { KubeObject } from '@dr-syncer/kube';
 
-import type { MergePatch } from '../merge-patch.js';
+import { nested, recordAt } from '../json.js';
+import { mergePatched, type MergePatch } from '../merge-patch.js';
 import { fullKind, scalePathOf, type ScalePaths } from './kinds.js';
 import { pausingOf, running } from './pausing.js';
 import { parkReplicas, unparkReplicas } from './replicas.js';
@@ -32,6 +33,20 @@ export function activationPatch(object: KubeObject, custom: ScalePaths): MergePa
   const scale = scalePathOf(object, custom);
   if (scale !== undefined) return unparkReplicas(object, scale);
   return pausingOf(fullKind(object))?.unpark(object);
+}
+
+/**
+ * The object of a source as it is when it runs: a planned failover has brought it to rest, with what it had in its
+ * annotations. So the standby stays what it was when the source stops. Pure; the same object when it runs.
+ */
+export function awake(object: KubeObject, custom: ScalePaths): KubeObject {
+  const patch = activationPatch(object, custom);
+  if (patch === undefined) return object;
+  const woken = mergePatched(object, patch) as KubeObject;
+  const selector = recordAt(woken, ['spec', 'template', 'spec', 'nodeSelector']);
+  if (selector === undefined || Object.keys(selector).length > 0) return woken;
+  // Servers keep no empty selector, and it would look like a change.
+  return mergePatched(woken, nested(['spec', 'template', 'spec', 'nodeSelector'], null)) as KubeObject;
 }
 
 /** Whether objects of its kind run something, at rest or not. */

@@ -14,6 +14,8 @@ const copyRecord = z.object({
   counts: z.object({ files: z.number(), bytes: z.number() }).optional(),
   /** The first run that the guard stopped for this reason, until one is good again. */
   stopped: z.object({ run: z.string(), code: z.string() }).optional(),
+  /** The same of data on its way back: who confirms the one has not confirmed the other. */
+  reverseStopped: z.object({ run: z.string(), code: z.string() }).optional(),
 });
 export type CopyRecord = z.infer<typeof copyRecord>;
 

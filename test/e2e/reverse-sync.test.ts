@@ -1,0 +1,250 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { annotation, type ReplicationStatus } from '@dr-syncer/api';
+import { replications } from '@dr-syncer/controller';
+import { type KubeObject, wellKnown } from '@dr-syncer/kube';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+
+import { differencesOf } from '../faults/tree.js';
+import { eventually } from './support/clusters.js';
+import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
+import { volumeDir } from './support/solo/volumes.js';
+
+const SYSTEM = 'dr-syncer-system';
+const REMOTE = 'back';
+const CLASS = 'solo';
+const MIB = 1 << 20;
+
+type Reverse = NonNullable<ReplicationStatus['reverseSync']>;
+
+describe('Given a standby that was made active, and its source at rest', () => {
+  let solo: Solo;
+  let name: string;
+  let count = 0;
+  let home: string;
+  let away: string;
+
+  const copy = () => `${name}-copy`;
+  const object = (kind: string, metadata: KubeObject['metadata']): KubeObject => ({
+    ...{ apiVersion: 'v1', kind, metadata },
+  });
+  const claim = (namespace: string) => ({
+    ...{ resource: wellKnown.persistentVolumeClaims, namespace, name: 'data' },
+  });
+  const replication = () => ({ resource: replications, namespace: SYSTEM, name });
+  const read = () => solo.client.get<KubeObject & { status?: ReplicationStatus }>(replication());
+  const annotate = (key: string, value: string | null) =>
+    solo.client.patch(replication(), { metadata: { annotations: { [key]: value } } }, 'merge');
+  const activate = (value: string | null) =>
+    solo.client.patch(
+      { resource: wellKnown.namespaces, name: copy() },
+      { metadata: { annotations: { [annotation.active]: value } } },
+      'merge',
+    );
+  const sync = async (id: string): Promise<ReplicationStatus> => {
+    await annotate(annotation.syncNow, id);
+    return eventually(
+      `sync ${id}`,
+      async () => {
+        const { status } = await read();
+        return status?.lastSyncRequest === id && status.phase !== 'Running' ? status : undefined;
+      },
+      90_000,
+    );
+  };
+  const answer = (id: string): Promise<Reverse> =>
+    eventually(
+      `reverse sync ${id}`,
+      async () => {
+        const { status, metadata } = await read();
+        const reverse = status?.reverseSync;
+        const isTaken = metadata.annotations?.[annotation.reverseSync] === undefined;
+        return reverse?.request === id && reverse.phase !== 'Running' && isTaken ? reverse : undefined;
+      },
+      120_000,
+      50,
+    );
+  const takeBack = async (id: string): Promise<Reverse> => {
+    await annotate(annotation.reverseSync, id);
+    return answer(id);
+  };
+  const moving = () =>
+    eventually(
+      'data to move',
+      async () => {
+        const [volume] = (await read()).status?.reverseSync?.volumes ?? [];
+        return volume?.phase === 'Transferring' && (volume.percent ?? 0) >= 5 ? volume : undefined;
+      },
+      60_000,
+      20,
+    );
+  const slowly = async () => {
+    await writeFile(join(away, 'big'), randomBytes(20 * MIB));
+    await solo.client.patch(replication(), { spec: { pvcConfig: { bandwidthLimit: 4_000 } } }, 'merge');
+  };
+  const app = async () => {
+    await solo.client.create(wellKnown.pods, {
+      ...object('Pod', { name: 'app', namespace: name }),
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'x', image: 'x' }],
+        volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
+      },
+    });
+  };
+
+  beforeAll(async () => {
+    solo = await startSolo();
+    const storage = { group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses', kind: 'StorageClass' };
+    await solo.client.create(
+      { ...storage, namespaced: false },
+      {
+        ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: CLASS } },
+        provisioner: 'solo',
+      },
+    );
+    const data = { kubeconfig: Buffer.from(solo.api.kubeconfig).toString('base64') };
+    await solo.client.create(wellKnown.secrets, {
+      ...object('Secret', { name: REMOTE, namespace: SYSTEM }),
+      ...{ type: 'Opaque', data },
+    });
+    await solo.client.create(remoteClusters, {
+      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'RemoteCluster' },
+      metadata: { name: REMOTE, namespace: SYSTEM },
+      spec: { kubeconfigSecret: REMOTE, agentDeployment: { port: solo.agentPort } },
+    });
+  }, 240_000);
+
+  afterAll(async () => {
+    await solo.stop();
+  }, 60_000);
+
+  beforeEach(async () => {
+    count += 1;
+    name = `back-${count}`;
+    const annotations = { [annotation.privilegedMovers]: 'true' };
+    for (const namespace of [name, copy()]) {
+      await solo.client.create(wellKnown.namespaces, object('Namespace', { name: namespace, annotations }));
+    }
+    await solo.client.create(wellKnown.persistentVolumeClaims, {
+      ...object('PersistentVolumeClaim', { name: 'data', namespace: name }),
+      spec: {
+        ...{ accessModes: ['ReadWriteOnce'], storageClassName: CLASS },
+        resources: { requests: { storage: '1Gi' } },
+      },
+    });
+    await solo.client.create(replications, {
+      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication', metadata: { name, namespace: SYSTEM } },
+      spec: {
+        ...{ destinationCluster: REMOTE, sourceNamespace: name, destinationNamespace: copy() },
+        resourceTypes: ['persistentvolumeclaims'],
+        pvcConfig: { stallTimeoutSeconds: 20 },
+      },
+    });
+    expect((await sync('first')).phase).toBe('Completed');
+    home = volumeDir(solo.node, await solo.client.get(claim(name)));
+    away = volumeDir(solo.node, await solo.client.get(claim(copy())));
+    for (const file of ['a', 'b', 'c', 'd']) await writeFile(join(home, file), file.repeat(1000));
+    expect((await sync('second')).phase).toBe('Completed');
+    await activate('true');
+  }, 240_000);
+
+  test('When data is taken back Then only what differs moves, and both ends are equal', async () => {
+    await writeFile(join(away, 'a'), 'new');
+    await writeFile(join(away, 'e'), 'e');
+    await rm(join(away, 'b'));
+
+    const first = await takeBack('one');
+
+    expect(first).toMatchObject({ phase: 'Completed', reason: 'TakenBack' });
+    expect(first.volumes).toEqual([
+      expect.objectContaining({ name: 'data', phase: 'Succeeded', filesTransferred: 2, filesDeleted: 1 }),
+    ]);
+    expect(await differencesOf(away, home)).toEqual([]);
+    expect((await takeBack('two')).volumes[0]).toMatchObject({ literalBytes: 0, filesTransferred: 0 });
+    expect((await solo.client.get(claim(name))).metadata.annotations ?? {}).not.toHaveProperty([
+      annotation.volumeCopy,
+    ]);
+
+    await activate(null);
+    const forward = await sync('third');
+    expect([forward.phase, forward.volumes?.[0]]).toEqual([
+      'Completed',
+      expect.objectContaining({ literalBytes: 0, filesTransferred: 0 }),
+    ]);
+  }, 240_000);
+
+  test('When the standby is not active Then nothing is taken back', async () => {
+    await activate(null);
+    await writeFile(join(away, 'a'), 'new');
+
+    expect(await takeBack('one')).toMatchObject({ phase: 'Failed', reason: 'StandbyNotActive' });
+    expect(await readFile(join(home, 'a'), 'utf8')).toBe('a'.repeat(1000));
+  }, 240_000);
+
+  test('When the standby is that of another source Then nothing is taken back', async () => {
+    const record = JSON.stringify({ cluster: 'x', namespace: name, replications: { [`${SYSTEM}/${name}`]: ['u'] } });
+    await solo.client.patch(
+      { resource: wellKnown.namespaces, name: copy() },
+      { metadata: { annotations: { [annotation.standby]: record } } },
+      'merge',
+    );
+    await writeFile(join(away, 'a'), 'new');
+
+    expect(await takeBack('one')).toMatchObject({ phase: 'Failed', reason: 'DestinationOwned' });
+    expect(await readFile(join(home, 'a'), 'utf8')).toBe('a'.repeat(1000));
+  }, 240_000);
+
+  test('When a pod uses the volume at the source Then nothing is written to it', async () => {
+    await writeFile(join(away, 'a'), 'new');
+    await app();
+
+    expect(await takeBack('one')).toMatchObject({ phase: 'Failed', reason: 'SourceRunning' });
+    expect(await readFile(join(home, 'a'), 'utf8')).toBe('a'.repeat(1000));
+  }, 240_000);
+
+  test('When the application begins at the source in the middle Then it ends', async () => {
+    await slowly();
+    await annotate(annotation.reverseSync, 'one');
+    await moving();
+    await app();
+
+    expect((await answer('one')).volumes[0]).toMatchObject({ phase: 'Failed', reason: 'SourceRunning' });
+    expect((await readdir(home)).includes('big')).toBe(false);
+  }, 240_000);
+
+  test('When the standby is made one again in the middle Then it ends', async () => {
+    await slowly();
+    await annotate(annotation.reverseSync, 'one');
+    await moving();
+    await activate(null);
+
+    expect(await answer('one')).toMatchObject({ phase: 'Failed', reason: 'StandbyNotActive' });
+    expect((await readdir(home)).includes('big')).toBe(false);
+  }, 240_000);
+
+  test('When the standby has lost its data Then the source keeps it, until that run is confirmed', async () => {
+    for (const file of ['a', 'b', 'c']) await rm(join(away, file));
+
+    const stopped = await takeBack('one');
+
+    expect(stopped.volumes[0]).toMatchObject({ phase: 'Failed', reason: 'DeletionGuard' });
+    expect((await readdir(home)).sort()).toEqual(['a', 'b', 'c', 'd']);
+    await annotate(annotation.confirmDeletions, 'one');
+    expect((await takeBack('two')).phase).toBe('Completed');
+    expect(await differencesOf(away, home)).toEqual([]);
+  }, 240_000);
+
+  test('When the controller is ended in the middle Then the next one goes on with the same transfer', async () => {
+    await slowly();
+    await annotate(annotation.reverseSync, 'one');
+    const before = await moving();
+    await solo.restart();
+    const { phase, volumes } = await answer('one');
+
+    expect([phase, volumes[0]?.startedAt]).toEqual(['Completed', before.startedAt]);
+    expect(await differencesOf(away, home)).toEqual([]);
+  }, 240_000);
+});
