@@ -97,7 +97,12 @@ describe('Given a standby that was made active, and its source at rest', () => {
 
   beforeAll(async () => {
     solo = await startSolo();
-    const storage = { group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses', kind: 'StorageClass' };
+    const storage = {
+      group: 'storage.k8s.io',
+      version: 'v1',
+      plural: 'storageclasses',
+      kind: 'StorageClass',
+    };
     await solo.client.create(
       { ...storage, namespaced: false },
       {
@@ -185,7 +190,11 @@ describe('Given a standby that was made active, and its source at rest', () => {
   }, 240_000);
 
   test('When the standby is that of another source Then nothing is taken back', async () => {
-    const record = JSON.stringify({ cluster: 'x', namespace: name, replications: { [`${SYSTEM}/${name}`]: ['u'] } });
+    const record = JSON.stringify({
+      cluster: 'x',
+      namespace: name,
+      replications: { [`${SYSTEM}/${name}`]: ['u'] },
+    });
     await solo.client.patch(
       { resource: wellKnown.namespaces, name: copy() },
       { metadata: { annotations: { [annotation.standby]: record } } },

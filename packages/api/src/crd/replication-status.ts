@@ -159,7 +159,10 @@ export const replicationStatus = z.object({
       message: z.string().optional(),
       startedAt: timestamp,
       finishedAt: timestamp.optional(),
-      volumes: z.array(volumeStatus).max(100).describe('Its source is the standby, its destination the source.'),
+      volumes: z
+        .array(volumeStatus)
+        .max(100)
+        .describe('Its source is the standby, its destination the source.'),
     })
     .optional()
     .describe('The last time that data was taken back from the standby.'),

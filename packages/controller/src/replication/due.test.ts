@@ -18,7 +18,15 @@ function situation(
     spec: { destinationCluster: 'c', sync },
     status,
   });
-  return { replication, request: undefined, reverse: undefined, isFollowing: false, retryAt: undefined, now, ...more };
+  return {
+    replication,
+    request: undefined,
+    reverse: undefined,
+    isFollowing: false,
+    retryAt: undefined,
+    now,
+    ...more,
+  };
 }
 
 const ran = (lastRunTime: string, lastSyncTime = lastRunTime) => ({

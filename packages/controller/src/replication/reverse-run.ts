@@ -38,7 +38,11 @@ export async function runBack(deps: ReverseRunDeps, start: SyncStart, signal: Ab
   const tell = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
     events.record({ regarding: object, action: 'ReverseSync', type, reason, message });
   writer.changed();
-  tell('Normal', 'ReverseSyncStarted', `Data of ${route.destinationNamespace} at ${route.remoteKey} is taken back.`);
+  tell(
+    'Normal',
+    'ReverseSyncStarted',
+    `Data of ${route.destinationNamespace} at ${route.remoteKey} is taken back.`,
+  );
   const outcome = await attempt(
     {
       ...{ ...deps, replication, route, remote, volumes },
@@ -50,7 +54,13 @@ export async function runBack(deps: ReverseRunDeps, start: SyncStart, signal: Ab
   // Cancelled: the annotation is still there, and whoever comes next takes it up.
   if (outcome === undefined) return;
   const { ok, reason, message } = outcome;
-  state = { ...state, phase: ok ? 'Completed' : 'Failed', reason, message, finishedAt: new Date().toISOString() };
+  state = {
+    ...state,
+    phase: ok ? 'Completed' : 'Failed',
+    reason,
+    message,
+    finishedAt: new Date().toISOString(),
+  };
   await writer.flush();
   await clearRequest(source, object, run.id, annotation.reverseSync);
   tell(ok ? 'Normal' : 'Warning', ok ? 'ReverseSyncCompleted' : reason, message);
@@ -65,6 +75,11 @@ async function attempt(options: ReverseSyncOptions, signal: AbortSignal): Promis
     if (signal.aborted) return undefined;
     const problem = kubeToDrError(err);
     options.logger.warn('reverse sync failed', { err: problem });
-    return { ok: false, reason: problem.code, message: `${problem.message}. ${problem.remedy}`, retry: false };
+    return {
+      ok: false,
+      reason: problem.code,
+      message: `${problem.message}. ${problem.remedy}`,
+      retry: false,
+    };
   }
 }

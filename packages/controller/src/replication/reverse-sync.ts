@@ -111,7 +111,11 @@ function running(what: string): DrError {
   return new DrError('SourceRunning', `the application runs at the source: ${what}`);
 }
 
-function again({ cluster }: RemoteHandle, { metadata }: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+function again(
+  { cluster }: RemoteHandle,
+  { metadata }: KubeObject,
+  signal: AbortSignal,
+): Promise<KubeObject> {
   return cluster.client.get({ resource: wellKnown.namespaces, name: metadata.name }, { signal });
 }
 

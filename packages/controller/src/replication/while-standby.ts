@@ -52,10 +52,7 @@ export async function watched<T>(
 }
 
 /** Until the signal aborts; a look that fails says nothing. @throws DrError */
-async function untilFound(
-  look: (signal: AbortSignal) => Promise<void>,
-  signal: AbortSignal,
-): Promise<never> {
+async function untilFound(look: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<never> {
   for (;;) {
     await sleep(LOOK_MS, signal);
     try {

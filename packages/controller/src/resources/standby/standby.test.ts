@@ -168,7 +168,10 @@ describe('Given something that is at rest already, as a source after a planned f
     'When %s is brought to rest once more Then starting it still gives what there was first',
     (_name, source) => {
       expect(plain(activate(park(park(source))))).toEqual(plain(source));
-      expect(awake(park(source), custom)).toEqual({ ...source, metadata: expect.objectContaining({ name: 'x' }) });
+      expect(awake(park(source), custom)).toEqual({
+        ...source,
+        metadata: expect.objectContaining({ name: 'x' }),
+      });
       expect(awake(source, custom)).toBe(source);
     },
   );
