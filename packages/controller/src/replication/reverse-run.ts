@@ -24,8 +24,8 @@ export async function runBack(deps: ReverseRunDeps, start: SyncStart, signal: Ab
   const { source, events, logger } = deps;
   const { object, replication, route, remote, run } = start;
   const progress = new ReplicationProgress(replication);
-  const { volumes: _volumes, ...status } = replication.status ?? {};
-  const volumes = new ReplicationProgress({ ...replication, status });
+  // Of this run alone: `beginVolumes` would take over when each was last synced the other way.
+  const volumes = new ReplicationProgress({ ...replication, status: {} });
   const before = replication.status?.reverseSync;
   let state: Omit<ReverseStatus, 'volumes'> = {
     ...{ request: run.id, phase: 'Running' },
