@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from 'commander';
+
 const units = [
   ['d', 86_400],
   ['h', 3_600],
@@ -15,4 +17,22 @@ export function duration(seconds: number): string {
     rest %= size;
   }
   return [...parts, `${rest}s`].slice(0, 2).join('');
+}
+
+const seconds = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
+
+/**
+ * The value of an option like `--timeout`: `90s`, `10m`, `2h`, or a number of seconds.
+ *
+ * @returns seconds
+ * @throws InvalidArgumentError
+ */
+export function parseWait(text: string): number {
+  const match = /^(\d{1,7})([smhd]?)$/.exec(text);
+  const value = Number(match?.[1]) * seconds[(match?.[2] || 's') as keyof typeof seconds];
+  // Timers of Node.js hold no more than 24 days.
+  if (match === null || value < 1 || value > 24 * 86_400) {
+    throw new InvalidArgumentError('Use a time like 90s, 10m or 2h, of 24 days at most.');
+  }
+  return value;
 }

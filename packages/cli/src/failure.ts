@@ -1,20 +1,42 @@
 import { DrError, errorTable, isErrorCode } from '@dr-syncer/api';
 import { KubeError, kubeToDrError } from '@dr-syncer/kube';
 
-/** 0 done, 1 failed or the answer is no, 2 wrong usage. */
-export const exitCode = { done: 0, failed: 1, usage: 2 } as const;
+/** How every command ends; docs/reference/cli.md is made from this table. */
+export const exitCodes = {
+  done: { code: 0, meaning: 'done, or the answer is yes' },
+  failed: {
+    code: 1,
+    meaning: 'failed, or the answer is no: a sync that failed, a finding of severity error',
+  },
+  usage: { code: 2, meaning: 'wrong usage; nothing was done' },
+  timeout: { code: 3, meaning: 'the time given with --timeout is over; what was begun goes on' },
+  interrupted: { code: 130, meaning: 'ended by Ctrl-C or SIGTERM; what was begun in a cluster goes on' },
+} as const;
 
 /**
  * Ends a command with 1. The message goes to the person as it is; without one the command has said everything already
  * (a check whose answer is no, for example).
  */
 export class CommandFailure extends Error {
-  override readonly name = 'CommandFailure';
+  override readonly name: string = 'CommandFailure';
 }
 
 /** Ends a command with 2: options that contradict each other, a value of no use. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** Ends a command with 3: what was waited for has not come in the time that was given. */
+export class TimeoutFailure extends CommandFailure {
+  override readonly name = 'TimeoutFailure';
+}
+
+/** The code that a command ends with. */
+export function exitCodeOf(err: unknown, signal: AbortSignal): number {
+  if (signal.aborted) return exitCodes.interrupted.code;
+  if (err instanceof UsageError) return exitCodes.usage.code;
+  if (err instanceof TimeoutFailure) return exitCodes.timeout.code;
+  return exitCodes.failed.code;
 }
 
 /** What a person is told about an error: what happened, its code and what to do. Never a stack. */

@@ -23,28 +23,40 @@ export function print(
   { output }: OutputFlags,
   value: unknown,
   rows: () => readonly (readonly string[])[],
+  style?: CellStyle,
 ): void {
-  if (output === 'json') around.out(`${JSON.stringify(value, undefined, 2)}\n`);
-  else if (output === 'yaml') around.out(stringify(value));
-  else around.out(table(rows()));
+  around.out(output === 'table' ? table(rows(), style) : serialize(value, output));
 }
+
+/** For programs. */
+export function serialize(value: unknown, format: 'json' | 'yaml'): string {
+  return format === 'json' ? `${JSON.stringify(value, undefined, 2)}\n` : stringify(value);
+}
+
+/** Dresses a cell for a terminal without changing what is seen of it. */
+export type CellStyle = (text: string, column: number, row: number) => string;
 
 const GAP = 3;
 
 /** Columns as wide as their widest cell, the last one as it is. No more than one line a row. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[], style: CellStyle = (text) => text): string {
   const clean = rows.map((row) => row.map((cell) => printable(cell)));
   const widths: number[] = [];
   for (const row of clean) {
     for (const [column, cell] of row.entries())
       widths[column] = Math.max(widths[column] ?? 0, cell.length + GAP);
   }
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-      .join('')
-      .trimEnd();
-  return clean.map((row) => `${line(row)}\n`).join('');
+  const line = (row: readonly string[], index: number) => {
+    const last = row.findLastIndex((cell) => cell !== '');
+    return row
+      .slice(0, last + 1)
+      .map((cell, column) => {
+        const padding = column === last ? 0 : (widths[column] ?? 0) - cell.length;
+        return style(cell, column, index) + ' '.repeat(padding);
+      })
+      .join('');
+  };
+  return clean.map((row, index) => `${line(row, index).trimEnd()}\n`).join('');
 }
 
 /** Text out of a cluster may hold what moves a terminal's cursor. */

@@ -3,11 +3,25 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 
 import { commands } from './commands/index.js';
-import { exitCode, explain, UsageError } from './failure.js';
+import { exitCodeOf, exitCodes, explain } from './failure.js';
 import type { Surroundings } from './surroundings.js';
 
-/** Runs one command line. Returns the exit code: 0 done, 1 failed or the answer is no, 2 wrong usage. */
+/** Runs one command line. Returns one of `exitCodes`. */
 export async function run(args: readonly string[], around: Surroundings): Promise<number> {
+  const program = makeProgram(around);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCodes.done.code;
+  } catch (err) {
+    // Its message is written already.
+    if (err instanceof CommanderError) return err.exitCode === 0 ? exitCodes.done.code : exitCodes.usage.code;
+    around.err(around.signal.aborted ? 'interrupted\n' : explain(err));
+    return exitCodeOf(err, around.signal);
+  }
+}
+
+/** The program with all its commands. */
+export function makeProgram(around: Surroundings): Command {
   const program = new Command('dr-syncer')
     .description('Warm standby of Kubernetes namespaces in another cluster')
     .version(version())
@@ -19,15 +33,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
       .exitOverride()
       .configureOutput({ writeOut: (text) => around.out(text), writeErr: (text) => around.err(text) });
   }
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return exitCode.done;
-  } catch (err) {
-    // Its message is written already.
-    if (err instanceof CommanderError) return err.exitCode === 0 ? exitCode.done : exitCode.usage;
-    around.err(explain(err));
-    return err instanceof UsageError ? exitCode.usage : exitCode.failed;
-  }
+  return program;
 }
 
 function withChildren(command: Command): Command[] {

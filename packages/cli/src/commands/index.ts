@@ -4,9 +4,11 @@ import type { Surroundings } from '../surroundings.js';
 import { explain } from './explain.js';
 import { failover } from './failover.js';
 import { kubeconfig } from './kubeconfig.js';
+import { status } from './status.js';
+import { sync } from './sync.js';
 
 /** Makes one command of the program. Its action throws to fail; see failure.ts. */
 export type MakeCommand = (around: Surroundings) => Command;
 
 /** Every command, in the order of the help text. A new one is a file here and its line in this list. */
-export const commands: readonly MakeCommand[] = [explain, failover, kubeconfig];
+export const commands: readonly MakeCommand[] = [status, sync, explain, failover, kubeconfig];
