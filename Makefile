@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-ssh bench-volumes bench-permissions
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-rotation bench-ssh bench-volumes bench-permissions
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,3 +73,6 @@ bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line 
 
 bench-remotes: build ## CPU and memory of 200 RemoteClusters while nothing happens; as root, seven minutes
 	@node test/dist/bench/remotes/main.js
+
+bench-rotation: build ## replacing the key of a cluster with 50 agents; what making a key does to the event loop
+	@node test/dist/bench/rotation/main.js

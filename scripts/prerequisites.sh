@@ -9,12 +9,14 @@ needed=(
   rsync:rsync ssh:openssh-client /usr/sbin/sshd:openssh-server
   setfacl:acl getfattr:attr flock:util-linux setpriv:util-linux
   promtool:prometheus prometheus:prometheus
+  qemu-system-x86_64:qemu-system-x86 mmdebstrap:mmdebstrap /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+  mkfs.ext4:e2fsprogs
 )
 # For clusters and images on this machine; not if two clusters are given.
 needed_for_clusters=(
   containerd:containerd ctr:containerd runc:runc /usr/lib/cni/bridge:containernetworking-plugins
-  iptables:iptables conntrack:conntrack ip:iproute2 nsenter:util-linux mkfs.ext4:e2fsprogs
-  buildah:buildah mmdebstrap:mmdebstrap /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+  iptables:iptables conntrack:conntrack ip:iproute2 nsenter:util-linux
+  buildah:buildah
 )
 
 if [ -z "${SOURCE_KUBECONFIG:-}" ]; then needed+=("${needed_for_clusters[@]}"); fi

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
 import type { Params } from '@dr-syncer/ssh';
@@ -23,6 +24,8 @@ const { socket } = await mover.request('receivers.start', { id: grant.id, argv: 
 const receiver = await connectSocket(socket);
 process.stdin.pipe(receiver);
 receiver.pipe(process.stdout);
-await exited;
+await Promise.all([exited, once(receiver, 'end')]);
+// rsync closes its end only when this process has ended.
+process.stdin.destroy();
 await mover.request('receivers.close', { id: grant.id });
 mover.close();
