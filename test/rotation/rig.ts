@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { SYSTEM_NAMESPACE } from '@dr-syncer/api';
 import {
   Agents,
@@ -129,6 +131,8 @@ export class Rig {
 }
 
 export const signal: AbortSignal = new AbortController().signal;
+// Each agent that is asked at the same time listens.
+setMaxListeners(0, signal);
 
 /** An annotation that is taken away when it was served, as the real one. */
 export function orderOf(annotated: RotationOrder['annotated'], overlapMs = 0): RotationOrder {
