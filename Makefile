@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-selinux bench-remotes bench-resources bench-rotation bench-ssh bench-volumes bench-permissions
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-many test-selinux bench-remotes bench-resources bench-rotation bench-ssh bench-volumes bench-permissions
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ generate: build ## write what is generated from the code: manifests, reference p
 
 test-vectors: build ## check SCC_VECTORS=FILE against the identity rules
 	@node test/dist/vectors/main.js $(SCC_VECTORS)
+
+test-many: build ## a namespace of 20,000 objects
+	@MANY_OBJECTS=20000 node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js \
+	  --config test/jest.config.js test/e2e/engine-bad-input.test.ts
 
 bench-resources: build ## the resource engine beside a bare loop of applies, one JSON line a figure
 	@node test/dist/bench/resources/main.js

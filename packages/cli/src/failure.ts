@@ -10,6 +10,7 @@ export const exitCodes = {
   },
   usage: { code: 2, meaning: 'wrong usage; nothing was done' },
   timeout: { code: 3, meaning: 'the time given with --timeout is over; what was begun goes on' },
+  differs: { code: 4, meaning: 'a sync would have something to do, or something fails or waits (plan)' },
   interrupted: { code: 130, meaning: 'ended by Ctrl-C or SIGTERM; what was begun in a cluster goes on' },
 } as const;
 
@@ -31,11 +32,21 @@ export class TimeoutFailure extends CommandFailure {
   override readonly name = 'TimeoutFailure';
 }
 
+/** Ends a command with 4, when everything has been said: apart from failures, so that a script can tell them. */
+export class DifferenceFound extends CommandFailure {
+  override readonly name = 'DifferenceFound';
+
+  constructor() {
+    super('');
+  }
+}
+
 /** The code that a command ends with. */
 export function exitCodeOf(err: unknown, signal: AbortSignal): number {
   if (signal.aborted) return exitCodes.interrupted.code;
   if (err instanceof UsageError) return exitCodes.usage.code;
   if (err instanceof TimeoutFailure) return exitCodes.timeout.code;
+  if (err instanceof DifferenceFound) return exitCodes.differs.code;
   return exitCodes.failed.code;
 }
 

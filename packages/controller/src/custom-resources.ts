@@ -41,7 +41,11 @@ export const parseRemoteCluster = (object: KubeObject): Parsed<RemoteCluster> =>
   parse(remoteClusterSchema, object);
 export const parseReplication = (object: KubeObject): Parsed<Replication> => parse(replicationSchema, object);
 
+interface Annotated {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> | undefined };
+}
+
 /** The token that somebody has given to let objects be pruned. */
-export function confirmedToken(replication: KubeObject | undefined): string | undefined {
+export function confirmedToken(replication: Annotated | undefined): string | undefined {
   return replication?.metadata.annotations?.[annotation.confirmPrune];
 }

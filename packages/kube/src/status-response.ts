@@ -75,11 +75,17 @@ function statusMessage(
     /Kind=Secret\b|^Secret "/.test(message);
   if (aboutSecret && reason !== 'Forbidden' && reason !== 'NotFound') {
     const [, path] = /\): (\.[\w.-]{1,300}): /.exec(message) ?? [];
+    const [webhook] = webhookWords.exec(message) ?? [];
     const causes = (details?.causes ?? []).map((cause) => `${cause.field ?? '?'} (${cause.reason ?? '?'})`);
-    return [reason, ...(path === undefined ? [] : [path]), ...causes].join(' ').slice(0, MAX_MESSAGE);
+    return [reason, ...[path, webhook].filter((one) => one !== undefined), ...causes]
+      .join(' ')
+      .slice(0, MAX_MESSAGE);
   }
   return shortened(message);
 }
+
+/** The server's part of what it says of a webhook, with the name from its configuration; what follows is the webhook's. */
+const webhookWords = /(?:admission|failed calling) webhook "[\w.-]{1,253}"(?: denied the request)?/;
 
 function parseDetails(value: unknown): StatusDetails | undefined {
   if (!isRecord(value)) return undefined;

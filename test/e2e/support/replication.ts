@@ -37,6 +37,14 @@ export interface SyncedStatus<V> {
   readonly lastSyncRequest?: string;
   readonly lastSyncTime?: string;
   readonly conditions: readonly { type: string; status: string; reason: string; message: string }[];
+  readonly resourceStatus: readonly {
+    readonly kind: string;
+    readonly failures?: readonly {
+      readonly name: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
+  }[];
   readonly volumes: readonly V[];
 }
 

@@ -14,6 +14,8 @@ export interface TwoApiServers {
   readonly sourceCalls: RequestSample[];
   readonly remoteCalls: RequestSample[];
   readonly hub: EngineHub;
+  readonly sourceServer: ApiServer;
+  readonly remoteServer: ApiServer;
   close(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export async function startTwoApiServers(): Promise<TwoApiServers> {
   const clusters = [source, remote, sourceUser, remoteUser];
   return {
     ...{ source, remote, sourceUser, remoteUser, sourceCalls, remoteCalls },
+    ...{ sourceServer: servers[0], remoteServer: servers[1] },
     hub: new EngineHub({ onViewError: () => undefined }),
     close: async () => {
       await Promise.all(clusters.map((cluster) => cluster.close()));

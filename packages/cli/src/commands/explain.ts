@@ -11,9 +11,9 @@ import { Command } from 'commander';
 import { clusterFlags, type ClusterFlags, type PersonsCluster, withCluster } from '../cluster-flags.js';
 import { controllerPolicy } from '../explain/controller-policy.js';
 import { identityRows } from '../explain/identity-rows.js';
-import { remoteAccess, type RemoteFlags } from '../explain/remote-access.js';
 import { CommandFailure } from '../failure.js';
 import { outputFlag, type OutputFlags, print } from '../output.js';
+import { remoteAccess, remoteFlags, type RemoteFlags } from '../remote-access.js';
 import type { Surroundings } from '../surroundings.js';
 
 type Flags = ClusterFlags & OutputFlags & RemoteFlags;
@@ -25,10 +25,8 @@ export function explain(around: Surroundings): Command {
 function identityCommand(around: Surroundings): Command {
   const command = new Command('identity')
     .description('what the transfers of a Replication would run as now, and where each value comes from')
-    .argument('<replication>', 'name of the Replication')
-    .option('--remote-kubeconfig <file>', "kubeconfig for the remote cluster (default: the RemoteCluster's)")
-    .option('--remote-context <name>', 'context in it (default: the current one)');
-  return outputFlag(clusterFlags(command)).action(async (name: string, flags: Flags) => {
+    .argument('<replication>', 'name of the Replication');
+  return outputFlag(remoteFlags(clusterFlags(command))).action(async (name: string, flags: Flags) => {
     const volumes = await withCluster(around, flags, (cluster, signal) =>
       explainReplication(around, cluster, name, flags, signal),
     );

@@ -4,6 +4,7 @@ import type { Surroundings } from '../surroundings.js';
 import { explain } from './explain.js';
 import { failover } from './failover.js';
 import { kubeconfig } from './kubeconfig.js';
+import { plan } from './plan.js';
 import { status } from './status.js';
 import { sync } from './sync.js';
 
@@ -11,4 +12,4 @@ import { sync } from './sync.js';
 export type MakeCommand = (around: Surroundings) => Command;
 
 /** Every command, in the order of the help text. A new one is a file here and its line in this list. */
-export const commands: readonly MakeCommand[] = [status, sync, explain, failover, kubeconfig];
+export const commands: readonly MakeCommand[] = [status, sync, plan, explain, failover, kubeconfig];

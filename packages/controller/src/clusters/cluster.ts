@@ -18,3 +18,6 @@ export class Cluster {
     return this.client.close();
   }
 }
+
+/** What most parts need of a cluster. */
+export type ClusterView = Pick<Cluster, 'client' | 'discovery'>;

@@ -309,7 +309,7 @@ export class Engine {
       }
       await this.#write(item, evaluation);
     } catch (err) {
-      if (!isAborted(this.#stop.signal)) this.#failed(item, kubeToDrError(err));
+      if (!isAborted(this.#stop.signal)) this.#failed(item, this.#ledger.withRules(item, kubeToDrError(err)));
     }
     return true;
   }

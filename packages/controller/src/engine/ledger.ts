@@ -1,4 +1,4 @@
-import { DrError } from '@dr-syncer/api';
+import { DrError, type ErrorCode } from '@dr-syncer/api';
 import { type KubeObject, resourceName } from '@dr-syncer/kube';
 
 import { decide, type Decision, type Holder, type Rules, type Want } from './decide.js';
@@ -65,6 +65,12 @@ export interface LedgerOptions {
 /** A write that no view has shown after this long was overtaken by a deletion. */
 const ECHO_MS = 30_000;
 
+/** What the destination says about the content of an object. */
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ...(['ObjectRejected', 'ObjectTooLarge', 'WebhookDenied', 'QuotaExceeded'] as const),
+  ...(['ImmutableField', 'StorageClassNotFound'] as const),
+]);
+
 /** Knows for each object what is wanted, and compares that with what is there. No I/O. */
 export class Ledger {
   readonly items = new Map<string, Item>();
@@ -124,6 +130,20 @@ export class Ledger {
       this.#options.rules,
     );
     return { decision, present, desired };
+  }
+
+  /**
+   * The refusal of an object, with the rules of the user that had changed it: one of them may be the cause. They are
+   * worked out again, so that nothing has to be remembered of the objects that are taken.
+   */
+  withRules({ name, type }: Item, err: DrError): DrError {
+    if (!refusals.has(err.code)) return err;
+    const entry = type.source.store.get(`${this.#options.sourceNamespace}/${name}`);
+    const wanted = entry && this.#options.policy(parseSource(entry), type.pair.source);
+    if (wanted?.outcome !== 'object' || wanted.rules.length === 0) return err;
+    const rules = wanted.rules.map((rule) => `"${rule}"`).join(', ');
+    const message = `${err.message} (changed before by spec.transforms ${rules})`;
+    return new DrError(err.code, message, { cause: err });
   }
 
   /** As far as the view of the destination knows. */

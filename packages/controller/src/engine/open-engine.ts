@@ -2,20 +2,11 @@ import type { Replication } from '@dr-syncer/api';
 import { isBeingDeleted, wellKnown } from '@dr-syncer/kube';
 
 import type { Cluster } from '../clusters/cluster.js';
-import { compileDesired } from '../resources/desired.js';
-import { Surroundings } from '../resources/cluster-scoped/surroundings.js';
-import { namespacesOf } from '../resources/mapping/mappings.js';
-import { typeName } from '../resources/type-names.js';
-import { immutableActionFor } from '../resources/immutable.js';
-import { FactsCache } from '../resources/source-facts.js';
-import { requireKnown, selectTypes } from '../resources/selection.js';
-import { StorageClasses } from '../resources/storage-classes.js';
 import { Engine } from './engine.js';
 import type { EngineHub } from './hub.js';
 import type { Item } from './ledger.js';
 import { checkStandby } from './standby-record.js';
-import { pairTypes } from './type-pairs.js';
-import { Writer } from './writer.js';
+import { SyncPolicy } from './sync-policy.js';
 
 export interface EngineSetup {
   readonly hub: EngineHub;
@@ -43,49 +34,20 @@ export interface OpenEngine {
 export function openEngine(setup: EngineSetup): OpenEngine {
   const { hub, source, remote, replication, sourceNamespace, destinationNamespace } = setup;
   const { spec } = replication;
-  const classes = new StorageClasses(remote.client);
-  const facts = new FactsCache(source);
-  const route = { sourceNamespace, destinationNamespace };
-  const surroundings = new Surroundings({
-    ...{ source, remote, sourceNamespace, wanted: spec.clusterResources },
-    namespaces: namespacesOf({ spec, ...route }),
-  });
-  const desiredOf = compileDesired({ replication, ...route, facts: () => facts.current });
+  const policy = new SyncPolicy(setup);
+  const { surroundings, rules } = policy;
   const sourcePorts = hub.acquire(source);
   const remotePorts = hub.acquire(remote);
   const engine = new Engine({
     ...{ sourceNamespace, destinationNamespace, ownUids: setup.ownUids },
     sourceViews: sourcePorts.sourceViews,
     standbyViews: remotePorts.standbyViews,
-    writer: new Writer({
-      client: remote.client,
-      queue: remotePorts.writes,
-      conflicts: spec.conflicts,
-      check: (object) => classes.check(object),
-      immutable: (type) => immutableActionFor(spec.immutableResources, type),
-    }),
-    types: async (maxAgeMs, signal) => {
-      await Promise.all([source, remote].map(({ discovery }) => discovery.refreshIfOlder(maxAgeMs, signal)));
-      const selection = await selectTypes(source.discovery, spec, signal);
-      requireKnown(selection);
-      if (await surroundings.bringDefinitions(selection.types, signal))
-        await remote.discovery.refresh(signal);
-      const pairs = await pairTypes(selection.types, source.discovery, remote.discovery, signal);
-      await facts.refresh(
-        pairs.map((pair) => pair.source),
-        signal,
-      );
-      return pairs;
-    },
+    writer: policy.writer(remotePorts.writes),
+    types: (maxAgeMs, signal) =>
+      policy.types(maxAgeMs, (types) => surroundings.bringDefinitions(types, signal), signal),
     guard: (signal) => checkStandby(remote.client, destinationNamespace, signal),
-    policy: (object, type) => {
-      const desired = desiredOf(object, type);
-      const key = `${typeName(type.plural, type.group)}/${object.metadata.name}`;
-      surroundings.note(key, desired.outcome === 'object' ? desired.object : undefined);
-      return desired;
-    },
-    surroundings,
-    rules: { drift: spec.drift, prune: spec.prune.enabled },
+    policy: policy.desired,
+    ...{ surroundings, rules },
     prune: {
       rules: spec.prune,
       confirmed: setup.confirmed,

@@ -115,7 +115,8 @@ export class Pruner {
   }
 }
 
-function orphanOf({ key }: Item, { isClaim, goneSince }: StandbyEntry): Orphan {
+/** An object of ours, as the guard sees it. */
+export function orphanOf({ key }: Pick<Item, 'key'>, { isClaim, goneSince }: StandbyEntry): Orphan {
   const since = goneSince === undefined ? NaN : Date.parse(goneSince);
   return { key, isClaim, goneSince: Number.isNaN(since) ? undefined : since };
 }

@@ -26,6 +26,11 @@ export interface WriterOptions {
   readonly immutable: (type: ApiResource) => ImmutableAction;
   /** Looks at an object before it is written. @throws DrError when it can't work at the destination */
   readonly check: (object: KubeObject, signal: AbortSignal) => Promise<void>;
+  /**
+   * The server answers each call as it would, and nothing is changed. An object that would be made anew comes back as
+   * desired, without a uid.
+   */
+  readonly dryRun?: boolean;
 }
 
 /** How long an object that is made anew may take to go. */
@@ -64,7 +69,8 @@ export class Writer {
         present === undefined
           ? await this.#create(type, desired, isAbsent, signal)
           : await this.#updateOrRecreate(type, desired, present, signal);
-      if (present?.goneSince !== undefined) await this.mark(type, present, undefined, signal);
+      if (present?.goneSince !== undefined && this.#options.dryRun !== true)
+        await this.mark(type, present, undefined, signal);
       return applied;
     } catch (err) {
       signal.throwIfAborted();
@@ -170,7 +176,8 @@ export class Writer {
       ...(namespace !== undefined && { namespace }),
       ...(uid !== undefined && { uid }),
     };
-    await this.#send(type, { apiVersion, kind, metadata: identity }, false, signal);
+    const nothing = { apiVersion, kind, metadata: identity };
+    if (this.#options.dryRun !== true) await this.#send(type, nothing, false, signal);
     throw foreign({ apiVersion, kind, metadata });
   }
 
@@ -209,6 +216,7 @@ export class Writer {
     if (now.metadata.uid !== seen.uid) {
       throw new DrError('ObjectChanged', `${name} was replaced by another of the same name a moment ago`);
     }
+    if (this.#options.dryRun === true) return desired;
     await this.remove(type, now as StandbyEntry, signal);
     await this.#untilGone(ref, signal);
     return this.#create(type, desired, () => true, signal);
@@ -259,8 +267,11 @@ export class Writer {
     signal: AbortSignal,
     may: () => boolean = () => true,
   ): Promise<KubeObject> {
-    const { client, queue } = this.#options;
-    const options = { fieldManager: FIELD_MANAGER, force, retry: false, signal };
+    const { client, queue, dryRun } = this.#options;
+    const options = {
+      ...{ fieldManager: FIELD_MANAGER, force, retry: false, signal },
+      ...(dryRun === true && { dryRun }),
+    };
     return queue.run(() => {
       if (may()) return client.apply(type, body, options);
       throw new DrError('ObjectChanged', `${body.metadata.name} has appeared at the destination meanwhile`);

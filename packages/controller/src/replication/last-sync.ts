@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { FIELD_MANAGER } from '@dr-syncer/api';
 import { isNotFound, type KubeClient, wellKnown } from '@dr-syncer/kube';
 import { z } from 'zod';
@@ -36,17 +38,34 @@ export async function writeLastSync(
   sync: LastSync,
   signal: AbortSignal,
 ): Promise<void> {
+  const key = recordKey(sync.replication);
   // Several Replications may share a namespace: each owns its own key and nothing else.
-  const manager = `${FIELD_MANAGER}-${sync.replication}`.slice(0, 128);
+  const manager = within(MAX_MANAGER, `${FIELD_MANAGER}-${key}`);
   const object = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: LAST_SYNC_CONFIG_MAP, namespace },
-    data: { [sync.replication.replace('/', '.')]: JSON.stringify(sync) },
+    data: { [key]: JSON.stringify(sync) },
   };
   try {
     await remote.apply(wellKnown.configMaps, object, { fieldManager: manager, force: true, signal });
   } catch (err) {
     if (!isNotFound(err)) throw err;
   }
+}
+
+/** Limits of the API server for field managers and for keys of a ConfigMap. */
+const MAX_MANAGER = 128;
+const MAX_KEY = 253;
+
+/** @param replication `namespace/name` */
+function recordKey(replication: string): string {
+  return within(MAX_KEY, replication.replace('/', '.'));
+}
+
+/** Cut to the length with a hash at its end, so that two that begin alike stay two. */
+function within(length: number, text: string): string {
+  if (text.length <= length) return text;
+  const end = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return `${text.slice(0, length - end.length - 1)}-${end}`;
 }

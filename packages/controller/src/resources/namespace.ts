@@ -23,18 +23,16 @@ export async function ensureNamespace(
   wanted: ReplicationSpec['clusterResources'],
   signal: AbortSignal,
 ): Promise<KubeObject> {
-  if (name.startsWith('kube-') || name === SYSTEM_NAMESPACE || name === 'default') {
-    throw new DrError('NamespaceNotAllowed', `namespace ${name} can't be the destination of a Replication`);
-  }
+  refuseDestination(name);
   const ref = { resource: wellKnown.namespaces, name };
   const present = await remote.find(ref, { signal });
   const desired = desiredNamespace(source, name, wanted);
   const options = { fieldManager: FIELD_MANAGER, signal };
-  if (present === undefined) return remote.apply(wellKnown.namespaces, desired, options);
-  if (present.metadata.deletionTimestamp !== undefined) {
-    throw new DrError('Timeout', `namespace ${name} is being deleted at the destination`);
+  const decision = decideNamespace(present, desired);
+  if (present === undefined || decision === 'create') {
+    return remote.apply(wellKnown.namespaces, desired, options);
   }
-  if (isAsDesired(present, desired)) return present;
+  if (decision === 'leave') return present;
   try {
     return await remote.apply(wellKnown.namespaces, desired, options);
   } catch (err) {
@@ -42,6 +40,26 @@ export async function ensureNamespace(
     if (isConflict(err)) return present;
     throw err;
   }
+}
+
+/** @throws DrError NamespaceNotAllowed */
+export function refuseDestination(name: string): void {
+  if (name.startsWith('kube-') || name === SYSTEM_NAMESPACE || name === 'default') {
+    throw new DrError('NamespaceNotAllowed', `namespace ${name} can't be the destination of a Replication`);
+  }
+}
+
+/** Pure. @throws DrError Timeout while it is being deleted */
+export function decideNamespace(
+  present: KubeObject | undefined,
+  desired: KubeObject,
+): 'create' | 'update' | 'leave' {
+  if (present === undefined) return 'create';
+  if (present.metadata.deletionTimestamp !== undefined) {
+    const { name } = desired.metadata;
+    throw new DrError('Timeout', `namespace ${name} is being deleted at the destination`);
+  }
+  return isAsDesired(present, desired) ? 'leave' : 'update';
 }
 
 function isAsDesired(present: KubeObject, desired: KubeObject): boolean {

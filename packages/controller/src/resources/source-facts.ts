@@ -1,6 +1,6 @@
 import { type ApiResource, type KubeObject, wellKnown } from '@dr-syncer/kube';
 
-import type { Cluster } from '../clusters/cluster.js';
+import type { ClusterView } from '../clusters/cluster.js';
 import { records, recordAt } from './json.js';
 import type { ScalePath, ScalePaths } from './standby/kinds.js';
 import { kindName } from './type-names.js';
@@ -18,12 +18,12 @@ const KEEP_MS = 60_000;
 
 /** The facts as of at most a minute ago, and of exactly the types that were asked about last. */
 export class FactsCache {
-  readonly #cluster: Pick<Cluster, 'client' | 'discovery'>;
+  readonly #cluster: ClusterView;
   #current: SourceFacts = noFacts;
   #key = '';
   #readAt = Number.NEGATIVE_INFINITY;
 
-  constructor(cluster: Pick<Cluster, 'client' | 'discovery'>) {
+  constructor(cluster: ClusterView) {
     this.#cluster = cluster;
   }
 
@@ -50,7 +50,7 @@ const withoutCrds = new Set(['', 'apps', 'apps.openshift.io']);
  * @throws KubeError
  */
 export async function sourceFacts(
-  { client, discovery }: Pick<Cluster, 'client' | 'discovery'>,
+  { client, discovery }: ClusterView,
   types: readonly ApiResource[],
   signal: AbortSignal,
 ): Promise<SourceFacts> {

@@ -1,10 +1,16 @@
 import { annotation, label } from '@dr-syncer/api';
-import type { KubeObject } from '@dr-syncer/kube';
+import { type KubeClient, KubeError, type KubeObject } from '@dr-syncer/kube';
 import { describe, expect, test } from '@jest/globals';
 
 import { servedType } from '../testing/types.js';
 import { classesOf } from './classes.js';
-import { decideDefinition, desiredDefinition, isEstablished, mayBeCustom } from './definitions.js';
+import {
+  decideDefinition,
+  desiredDefinition,
+  isEstablished,
+  mayBeCustom,
+  untilServed,
+} from './definitions.js';
 import { desiredNamespace } from './namespace-metadata.js';
 
 describe('Given a namespace', () => {
@@ -170,4 +176,24 @@ test.each<[KubeObject, string[]]>([
   ],
 ])('the classes of %j are %j', (object, expected) => {
   expect(classesOf(object).map(({ kind, name }) => `${kind}/${name}`)).toEqual(expected);
+});
+
+test('Given a definition that is established, When discovery and handlers learn of it later, Then that is waited for', async () => {
+  const type = servedType('shop.test/v1', 'Widget');
+  const asked: string[] = [];
+  const notThere = new KubeError('not found', { status: 404, reason: 'NotFound' });
+  const remote = {
+    discovery: {
+      refresh: () => Promise.resolve(),
+      versionsOf: () => Promise.resolve(asked.push('discovery') < 3 ? [] : [type]),
+    },
+    client: {
+      list: () => (asked.push('list') < 5 ? Promise.reject(notThere) : Promise.resolve({ items: [] })),
+    } as unknown as KubeClient,
+  };
+
+  await untilServed(remote, type, new AbortController().signal);
+
+  expect(asked.slice(0, 4)).toEqual(['discovery', 'discovery', 'discovery', 'list']);
+  expect(asked.at(-1)).toBe('list');
 });

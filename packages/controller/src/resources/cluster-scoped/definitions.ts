@@ -1,7 +1,9 @@
 import { annotation, API_GROUP, DrError, FIELD_MANAGER, label } from '@dr-syncer/api';
 import {
   type ApiResource,
+  type Discovery,
   isConflict,
+  isNotFound,
   type KubeClient,
   type KubeObject,
   kubeToDrError,
@@ -60,6 +62,29 @@ export interface DefinitionEnds {
   readonly namespaces: NamespaceMapping;
 }
 
+export interface DefinitionPlan {
+  readonly decision: DefinitionDecision;
+  readonly desired: KubeObject;
+}
+
+/**
+ * What is to be done about the definition of a custom type; undefined: none stands behind it.
+ *
+ * @throws KubeError
+ */
+export async function planDefinition(
+  { source, remote, namespaces }: DefinitionEnds,
+  type: ApiResource,
+  signal: AbortSignal,
+): Promise<DefinitionPlan | undefined> {
+  const ref = { resource: crds, name: `${type.plural}.${type.group}` };
+  const original = await source.find(ref, { signal });
+  // Served by an API server of its own; there is nothing to copy.
+  if (original === undefined) return undefined;
+  const desired = desiredDefinition(original, namespaces);
+  return { decision: decideDefinition(await remote.find(ref, { signal }), desired), desired };
+}
+
 /**
  * Has the definition of a custom type in the remote as in the source, and served.
  *
@@ -67,19 +92,16 @@ export interface DefinitionEnds {
  * @throws DrError; one that is not served in time is DefinitionNotReady
  */
 export async function bringDefinition(
-  { source, remote, namespaces }: DefinitionEnds,
+  ends: DefinitionEnds,
   type: ApiResource,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { remote } = ends;
   const name = `${type.plural}.${type.group}`;
-  const ref = { resource: crds, name };
   try {
-    const original = await source.find(ref, { signal });
-    // Served by an API server of its own; there is nothing to copy.
-    if (original === undefined) return false;
-    const desired = desiredDefinition(original, namespaces);
-    const decision = decideDefinition(await remote.find(ref, { signal }), desired);
-    if (decision === 'leave') return false;
+    const plan = await planDefinition(ends, type, signal);
+    if (plan === undefined || plan.decision === 'leave') return false;
+    const { decision, desired } = plan;
     await remote.apply(crds, desired, { fieldManager: FIELD_MANAGER, force: decision === 'update', signal });
     await untilEstablished(remote, name, signal);
     return true;
@@ -107,6 +129,49 @@ async function untilEstablished(remote: KubeClient, name: string, signal: AbortS
       );
     }
     await sleep(POLL_MS, signal);
+  }
+}
+
+/**
+ * Waits until the remote serves the type. "Established" is the word of one controller of the API server; its discovery
+ * and its handlers learn of the definition each a moment later, and until then objects of the type can't be written.
+ *
+ * @throws DrError DefinitionNotReady; KubeError
+ */
+export async function untilServed(
+  { client, discovery }: { client: Pick<KubeClient, 'list'>; discovery: Served },
+  type: ApiResource,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + ESTABLISH_MS;
+  for (;;) {
+    await discovery.refresh(signal);
+    const [served] = await discovery.versionsOf(type, signal);
+    if (served !== undefined && (await answers(client, served, signal))) return;
+    if (performance.now() > deadline) {
+      throw new DrError(
+        'DefinitionNotReady',
+        `the remote cluster does not serve ${type.plural}.${type.group} yet`,
+      );
+    }
+    await sleep(POLL_MS, signal);
+  }
+}
+
+type Served = Pick<Discovery, 'refresh' | 'versionsOf'>;
+
+/** A namespace that is not there is as good as one that is: it has no objects. */
+async function answers(
+  client: Pick<KubeClient, 'list'>,
+  type: ApiResource,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await client.list(type, { namespace: 'default', signal });
+    return true;
+  } catch (err) {
+    if (isNotFound(err)) return false;
+    throw err;
   }
 }
 

@@ -2,14 +2,20 @@ import type { DrError, ReplicationSpec } from '@dr-syncer/api';
 import type { ApiResource, KubeObject, NewCondition } from '@dr-syncer/kube';
 import { kubeToDrError } from '@dr-syncer/kube';
 
-import type { Cluster } from '../../clusters/cluster.js';
+import type { ClusterView } from '../../clusters/cluster.js';
 import type { NamespaceMapping } from '../mapping/namespaces.js';
 import { classesOf, type ClassUse, missingClasses } from './classes.js';
-import { bringDefinition, mayBeCustom } from './definitions.js';
+import {
+  bringDefinition,
+  type DefinitionDecision,
+  mayBeCustom,
+  planDefinition,
+  untilServed,
+} from './definitions.js';
 
 export interface SurroundingsOptions {
-  readonly source: Cluster;
-  readonly remote: Cluster;
+  readonly source: ClusterView;
+  readonly remote: ClusterView;
   readonly sourceNamespace: string;
   readonly namespaces: NamespaceMapping;
   readonly wanted: ReplicationSpec['clusterResources'];
@@ -50,6 +56,27 @@ export class Surroundings {
       changed ||= results.includes(true);
     }
     return changed;
+  }
+
+  /**
+   * What `bringDefinitions` would do, by `plural.group`; empty where it is not asked for.
+   *
+   * @throws KubeError
+   */
+  async planDefinitions(
+    types: readonly ApiResource[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Exclude<DefinitionDecision, 'leave'>>> {
+    const { source, remote, sourceNamespace, namespaces, wanted } = this.#options;
+    const planned = new Map<string, Exclude<DefinitionDecision, 'leave'>>();
+    if (!wanted.customResourceDefinitions) return planned;
+    const ends = { source: source.client, remote: remote.client, namespaces };
+    for (const type of types.filter(mayBeCustom)) {
+      if (!(await hasObjects(source, type, sourceNamespace, signal))) continue;
+      const { decision = 'leave' } = (await planDefinition(ends, type, signal)) ?? {};
+      if (decision !== 'leave') planned.set(nameOf(type), decision);
+    }
+    return planned;
   }
 
   /** Notes which classes an object asks for; undefined: it is not copied. */
@@ -116,6 +143,7 @@ export class Surroundings {
     try {
       const ends = { source: source.client, remote: remote.client, namespaces };
       const changed = await bringDefinition(ends, type, signal);
+      if (changed) await untilServed(remote, type, signal);
       this.#definitions.set(nameOf(type), { at, problem: undefined });
       // One that somebody else has installed a moment ago is news, too.
       return changed || (await remote.discovery.versionsOf(type, signal)).length === 0;
@@ -132,7 +160,7 @@ function nameOf({ plural, group }: ApiResource): string {
 }
 
 async function hasObjects(
-  { client }: Cluster,
+  { client }: ClusterView,
   type: ApiResource,
   namespace: string,
   signal: AbortSignal,

@@ -5,12 +5,20 @@ import {
   remoteClusters,
 } from '@dr-syncer/controller';
 import type { ClusterAccess, KubeClient } from '@dr-syncer/kube';
+import type { Command } from 'commander';
 
-import { CommandFailure } from '../failure.js';
+import { CommandFailure } from './failure.js';
 
 export interface RemoteFlags {
   readonly remoteKubeconfig?: string;
   readonly remoteContext?: string;
+}
+
+/** Adds the options that say which kubeconfig is for the remote. */
+export function remoteFlags(command: Command): Command {
+  return command
+    .option('--remote-kubeconfig <file>', "kubeconfig for the remote cluster (default: the RemoteCluster's)")
+    .option('--remote-context <name>', 'context in it (default: the current one)');
 }
 
 /**
