@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { deferOptimizing } from './footprint.js';
+import { deferOptimizing } from '@dr-syncer/runtime/footprint';
 
 deferOptimizing();
 const { runProgram } = await import('./program.js');

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { abortOnSignals, createLogger, type Logger, serveHealth, serveMetrics } from '@dr-syncer/runtime';
+import { keepSmall, releaseMemory, startOptimizing } from '@dr-syncer/runtime/footprint';
 import { Command, InvalidArgumentError } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 import { verifyAuditLog } from './audit/verify-log.js';
 import { type AgentConfig, readAgentConfig } from './config.js';
-import { keepSmall, releaseMemory, startOptimizing } from './footprint.js';
 
 /** uid and gid of the `ssh` container: see the Dockerfile. */
 const SSH_ID = 1000;

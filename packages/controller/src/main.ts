@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { abortOnSignals, createLogger } from '@dr-syncer/runtime';
+import { keepSmall } from '@dr-syncer/runtime/footprint';
 
 import { runControllerApp } from './app.js';
 import { readConfig } from './config.js';
@@ -9,6 +10,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger(config.LOG_LEVEL, { component: 'controller' });
   const { signal, dispose } = abortOnSignals();
+  keepSmall(signal);
   try {
     await runControllerApp(config, logger, signal);
   } catch (err) {

@@ -45,8 +45,9 @@ export function releaseMemory(): void {
 const LOOK_MS = 10_000;
 /** Of the time since the last look, up to which the process counts as quiet. */
 const QUIET = 0.05;
-/** What garbage may come to before it is worth the trouble. */
+/** What garbage may come to before it is worth the trouble, which grows with what is kept. */
 const GARBAGE_BYTES = 4 * 2 ** 20;
+const GARBAGE_SHARE = 0.1;
 
 /**
  * Releases memory whenever some has come together and the process is quiet: after the transfers, and every few minutes
@@ -54,12 +55,13 @@ const GARBAGE_BYTES = 4 * 2 ** 20;
  */
 export function keepSmall(signal: AbortSignal, lookMs = LOOK_MS): void {
   let smallest = process.memoryUsage.rss();
+  const limit = () => smallest + Math.max(GARBAGE_BYTES, smallest * GARBAGE_SHARE);
   let last = performance.eventLoopUtilization();
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-    if (utilization > QUIET || process.memoryUsage.rss() < smallest + GARBAGE_BYTES) return;
+    if (utilization > QUIET || process.memoryUsage.rss() < limit()) return;
     releaseMemory();
     smallest = process.memoryUsage.rss();
   }, lookMs);
