@@ -83,6 +83,10 @@ function limitedTo(namespaces: readonly string[]): RemoteObject[] {
     },
     { apiGroups: [''], resources: ['nodes', 'persistentvolumes'], verbs: ['get', 'list', 'watch'] },
     { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch'] },
+    // To warn when the standby would lack one of them.
+    { apiGroups: ['scheduling.k8s.io'], resources: ['priorityclasses'], verbs: ['list'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: ['list'] },
+    { apiGroups: ['node.k8s.io'], resources: ['runtimeclasses'], verbs: ['list'] },
   ];
   return [
     ...namespaces.map((name) => ({
