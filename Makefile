@@ -42,8 +42,8 @@ lint: ## eslint, prettier, knip
 unit: ## unit tests
 	npm run --silent test:unit
 
-generate: build ## write what is generated from the code: manifests, reference pages
-	node test/dist/manifests/main.js manifests
+generate: build ## write what is generated from the code: manifests, files of the chart, reference pages
+	node test/dist/manifests/main.js .
 	node packages/cli/dist/reference/main.js docs/reference/cli.md
 
 test-vectors: build ## check SCC_VECTORS=FILE against the identity rules

@@ -1,23 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { chartFiles } from './chart-files.js';
 import { renderCrds } from './crds.js';
 import { renderPrometheusRule } from './monitoring.js';
 
 export interface GeneratedFile {
-  /** Below `manifests/`. */
   readonly path: string;
   readonly text: string;
 }
 
-/** All files below `manifests/` that are made from something else. */
-export function generatedFiles(manifests: string): GeneratedFile[] {
-  const monitoring = 'components/monitoring';
-  return [
-    ...renderCrds().map(({ name, text }) => ({ path: `crds/${name}`, text })),
-    {
-      path: `${monitoring}/prometheus-rule.yaml`,
-      text: renderPrometheusRule(readFileSync(join(manifests, monitoring, 'rules.yaml'), 'utf8')),
-    },
-  ];
-}
+/** Rounds of files that are made from something else, by their paths in the repository; each may be made from the last. */
+export const rounds: readonly ((root: string) => GeneratedFile[])[] = [
+  (root) => {
+    const rules = 'manifests/components/monitoring/rules.yaml';
+    return [
+      ...renderCrds().map(({ name, text }) => ({ path: `manifests/crds/${name}`, text })),
+      {
+        path: 'manifests/components/monitoring/prometheus-rule.yaml',
+        text: renderPrometheusRule(readFileSync(join(root, rules), 'utf8')),
+      },
+    ];
+  },
+  (root) =>
+    chartFiles(join(root, 'manifests')).map(({ path, text }) => ({ path: `charts/dr-syncer/${path}`, text })),
+];

@@ -1,15 +1,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { generatedFiles } from './generated.js';
+import { rounds } from './generated.js';
 
-/** `main.js MANIFESTS` writes the generated files; a test says when they are stale. */
+/** `main.js ROOT` writes the generated files; a test says when they are stale. */
 function main(argv: readonly string[]): void {
-  const [manifests] = argv;
-  if (manifests === undefined) throw new Error('usage: main.js MANIFESTS');
-  for (const { path, text } of generatedFiles(manifests)) {
-    mkdirSync(dirname(join(manifests, path)), { recursive: true });
-    writeFileSync(join(manifests, path), text);
+  const [root] = argv;
+  if (root === undefined) throw new Error('usage: main.js ROOT');
+  for (const round of rounds) {
+    for (const { path, text } of round(root)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
   }
 }
 

@@ -31,7 +31,7 @@ import { ObservedWork } from './observed-work.js';
 import { BringUp } from './remote-cluster/bring-up.js';
 import { RemoteClusterReconciler } from './remote-cluster/reconciler.js';
 import { SecretWatches } from './remote-cluster/secret-watches.js';
-import { usersOf } from './remote-cluster/users.js';
+import { sourceNamespacesOf, usersOf } from './remote-cluster/users.js';
 import { Deletion } from './replication/deletion.js';
 import { LiveStandbys } from './replication/live-standbys.js';
 import { ReplicationReconciler } from './replication/reconciler.js';
@@ -165,6 +165,11 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
   const live = new LiveStandbys({ logger });
   const volumes = volumeServices({
     ...{ config, source: source.client, sourceId, remotes, registry: context.registry, logger },
+    namespacesOf: (remote) => {
+      const list = replicationMirror.store.list();
+      if (remote === undefined) return sourceNamespacesOf(list);
+      return [...new Set(usersOf(remote, list).map((user) => user.namespace))];
+    },
   });
   const runs = new SyncRuns({
     ...{ source, sourceId, hub, live, metrics, events, logger },
@@ -275,6 +280,7 @@ function sourceAgentSettings(config: ControllerConfig): AgentSettings {
     kubeletDir: config.SOURCE_KUBELET_DIR,
     hostPathPrefixes: config.SOURCE_HOST_PATH_PREFIXES.split(',').filter(Boolean),
     port: config.SOURCE_AGENT_PORT,
+    ...(config.SOURCE_AGENT_PRIORITY_CLASS && { priorityClassName: config.SOURCE_AGENT_PRIORITY_CLASS }),
     environment: agentEnvironment(config),
   };
 }

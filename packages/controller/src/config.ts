@@ -48,6 +48,10 @@ const environment = z.object({
     .regex(/^((\/[A-Za-z0-9._-]+)+(,(\/[A-Za-z0-9._-]+)+)*)?$/)
     .default(''),
   SOURCE_AGENT_PORT: port.default(2222),
+  SOURCE_AGENT_PRIORITY_CLASS: z
+    .string()
+    .regex(/^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$/)
+    .default(''),
   /** How old the source agents' key and host keys get, as 2160h; unset: they are replaced when somebody asks. */
   SOURCE_KEY_ROTATION_INTERVAL: z
     .string()

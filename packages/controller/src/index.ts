@@ -34,3 +34,4 @@ export {
 } from './rotation/key-rotation.js';
 export { type Transition, transitions } from './rotation/machine.js';
 export { type NewsItem, RotationNews } from './rotation/news.js';
+export { agentDaemonSet, agentServiceAccount } from './clusters/agent-objects.js';

@@ -26,6 +26,9 @@ const moverCapabilities = [
   ...['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP'],
 ];
 
+/** Enough for an agent at rest, so that it is not the first to be evicted. No limit: it would be shared by all transfers. */
+const defaultResources = { requests: { cpu: '10m', memory: '64Mi' } };
+
 /** The account has no permissions and its token is not mounted: agents hold no Kubernetes credentials. */
 export function agentServiceAccount(): KubeObject {
   return {
@@ -120,7 +123,7 @@ function sshContainer(settings: AgentSettings): Record<string, unknown> {
     startupProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 1, failureThreshold: 60 },
     livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 20, timeoutSeconds: 5 },
     readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 2, timeoutSeconds: 5 },
-    ...(resources && { resources }),
+    resources: resources ?? defaultResources,
     volumeMounts: [
       { name: 'host-keys', mountPath: '/etc/dr-syncer/host-keys', readOnly: true },
       { name: 'authorized-keys', mountPath: '/etc/dr-syncer/authorized-keys', readOnly: true },
@@ -164,7 +167,7 @@ function moverContainer(settings: AgentSettings): Record<string, unknown> {
       // Volumes carry the labels of their namespaces; container_t may read none of them. No effect without SELinux.
       seLinuxOptions: { type: 'spc_t' },
     },
-    ...(resources && { resources }),
+    resources: resources ?? defaultResources,
     volumeMounts: [
       { name: 'run', mountPath: '/run/dr-syncer' },
       { name: 'mover', mountPath: '/run/dr-syncer-mover' },

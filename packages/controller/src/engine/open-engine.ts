@@ -79,7 +79,10 @@ async function retype(engine: Engine): Promise<void> {
   await engine.retype(new AbortController().signal, RETYPE_AGE_MS).catch(() => undefined);
 }
 
-/** Read from the source now: a namespace that is gone or going takes its objects along, and that is no wish to prune. */
+/**
+ * Read from the source now: a namespace that is gone or going takes its objects along, and that is no wish to prune. By
+ * a list, as the controller may not "get" whatever there is (manifests/source/rbac.yaml).
+ */
 async function isGone(
   { client }: Cluster,
   namespace: string,
@@ -88,5 +91,9 @@ async function isGone(
 ): Promise<boolean> {
   const home = await client.find({ resource: wellKnown.namespaces, name: namespace }, { signal });
   if (home === undefined || isBeingDeleted(home)) return false;
-  return (await client.find({ resource: type.pair.source, namespace, name }, { signal })) === undefined;
+  const { items } = await client.list(type.pair.source, {
+    ...{ namespace, signal },
+    fieldSelector: `metadata.name=${name}`,
+  });
+  return items.length === 0;
 }

@@ -35,3 +35,12 @@ export function usersOf(
     }
   });
 }
+
+/** That these Replications come from. */
+export function sourceNamespacesOf(replications: readonly KubeObject[]): string[] {
+  const names = replications.flatMap((object) => {
+    const parsed = parseReplication(object);
+    return parsed.ok ? [parsed.value.spec.sourceNamespace ?? parsed.value.metadata.namespace] : [];
+  });
+  return [...new Set(names)];
+}

@@ -19,13 +19,15 @@ export interface VolumeServicesDeps {
   /** UID of the source cluster. */
   readonly sourceId: string;
   readonly remotes: RemoteClusters;
+  /** That Replications come from, or, with a RemoteCluster, go to. */
+  readonly namespacesOf: (remoteKey?: string) => readonly string[];
   readonly registry: Registry;
   readonly logger: Logger;
 }
 
 /** The keeper is to be run by the caller. */
 export function volumeServices(deps: VolumeServicesDeps): VolumeServices {
-  const { config, source, sourceId, remotes, registry, logger } = deps;
+  const { config, source, sourceId, remotes, namespacesOf, registry, logger } = deps;
   const limits = (remote: string) => remotes.get(remote)?.spec.limits;
   return {
     scheduler: new VolumeScheduler(
@@ -41,7 +43,19 @@ export function volumeServices(deps: VolumeServicesDeps): VolumeServices {
     ),
     bandwidth: new Bandwidth((remote) => limits(remote)?.bandwidthLimit ?? 0),
     keeper: new PlaceholderKeeper({
-      clients: () => [source, ...[...remotes.handles().values()].map(({ cluster }) => cluster.client)],
+      places: () => [
+        { client: source, namespaces: () => namespacesOf() },
+        ...[...remotes.handles()].map(
+          ([
+            key,
+            {
+              cluster: { client },
+            },
+          ]) => {
+            return { client, namespaces: () => namespacesOf(key) };
+          },
+        ),
+      ],
       owner: sourceId,
       ttlMs: config.PLACEHOLDER_TTL_SECONDS * 1000,
       logger,

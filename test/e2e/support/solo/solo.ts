@@ -24,6 +24,8 @@ export interface SoloOptions {
   readonly controller?: Readonly<Record<string, string>>;
   /** Added to the agent's. */
   readonly agent?: Readonly<Record<string, string>>;
+  /** Account and roles of the controller; absent: those of manifests/source. */
+  readonly rbac?: readonly KubeObject[];
 }
 
 /**
@@ -74,7 +76,12 @@ export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
       await played;
     });
     for (const role of ['mover', 'ssh'] as const) stops.push(() => agent[role].stop());
-    const serviceAccount = await accountFiles(client, api, dir);
+    const serviceAccount = await accountFiles(
+      client,
+      api,
+      dir,
+      options.rbac ?? (await objectsOf('source/rbac.yaml')),
+    );
     const { hostname, port } = new URL(api.url);
     const controllerEnv = {
       ...{ KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port },
@@ -126,18 +133,34 @@ async function prepare(client: KubeClient, dir: string): Promise<void> {
   await hostKeys(client, dir);
 }
 
-/** The controller's account with the permissions of its manifests, as kubelet would bring it into the pod. */
-async function accountFiles(client: KubeClient, api: ApiServer, dir: string): Promise<string> {
-  for (const document of parseAllDocuments(await manifest('source/rbac.yaml'))) {
-    const rbac = document.toJS() as KubeObject;
-    await client.create(typeOf(rbac), rbac);
-  }
+/** The controller's account with its permissions, as kubelet would bring it into the pod. */
+async function accountFiles(
+  client: KubeClient,
+  api: ApiServer,
+  dir: string,
+  rbac: readonly KubeObject[],
+): Promise<string> {
+  await createAll(client, rbac);
   const files = join(dir, 'serviceaccount');
   await mkdir(files);
   await writeFile(join(files, 'ca.crt'), api.ca);
+  await writeFile(join(files, 'token'), await tokenOf(client, 'dr-syncer-controller'));
+  return files;
+}
+
+/** Of a file below manifests/. */
+export async function objectsOf(file: string): Promise<KubeObject[]> {
+  return parseAllDocuments(await manifest(file)).map((document) => document.toJS() as KubeObject);
+}
+
+export async function createAll(client: KubeClient, objects: readonly KubeObject[]): Promise<void> {
+  for (const one of objects) await client.create(typeOf(one), one);
+}
+
+async function tokenOf(client: KubeClient, name: string): Promise<string> {
   const request = {
     ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
-    metadata: { name: 'dr-syncer-controller', namespace: NAMESPACE },
+    metadata: { name, namespace: NAMESPACE },
     spec: { expirationSeconds: 86_400 },
   };
   const answer = await client.create<KubeObject & { status: { token: string } }>(
@@ -145,8 +168,18 @@ async function accountFiles(client: KubeClient, api: ApiServer, dir: string): Pr
     request,
     { subresource: 'token' },
   );
-  await writeFile(join(files, 'token'), answer.status.token);
-  return files;
+  return answer.status.token;
+}
+
+/** A kubeconfig of a ServiceAccount in dr-syncer-system, as it goes into the Secret of a RemoteCluster. */
+export async function accountKubeconfig({ api, client }: Solo, name: string): Promise<string> {
+  const server = { server: api.url, 'certificate-authority-data': Buffer.from(api.ca).toString('base64') };
+  return JSON.stringify({
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'x' },
+    clusters: [{ name: 'x', cluster: server }],
+    users: [{ name: 'x', user: { token: await tokenOf(client, name) } }],
+    contexts: [{ name: 'x', context: { cluster: 'x', user: 'x' } }],
+  });
 }
 
 function typeOf({ apiVersion, kind, metadata }: KubeObject): Resource {

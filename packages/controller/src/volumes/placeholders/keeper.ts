@@ -1,14 +1,29 @@
 import { label } from '@dr-syncer/api';
-import { isConflict, isNotFound, type KubeClient, sleep, wellKnown } from '@dr-syncer/kube';
+import {
+  isConflict,
+  isForbidden,
+  isNotFound,
+  type KubeClient,
+  type ListOptions,
+  sleep,
+  wellKnown,
+} from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
 
 import { type Claim, claimsOf, isPlaceholder, isShared, type Pod } from '../pods.js';
 import { ownerLabelValue } from '../placeholder.js';
 import { removable } from './removable.js';
 
+/** A cluster that placeholders are made in. */
+export interface PlaceholderPlace {
+  readonly client: KubeClient;
+  /** Where they can be, for an account that may not list the pods of the whole cluster. */
+  readonly namespaces: () => readonly string[];
+}
+
 export interface PlaceholderKeeperOptions {
-  /** Of all clusters that placeholders are made in, now. */
-  readonly clients: () => readonly KubeClient[];
+  /** All of them, now. */
+  readonly places: () => readonly PlaceholderPlace[];
   /** UID of the source cluster: only placeholders made for it are looked at. */
   readonly owner: string;
   /** How long one is kept warm for the next sync. */
@@ -27,6 +42,8 @@ export class PlaceholderKeeper {
   readonly #options: PlaceholderKeeperOptions;
   /** By UID of the pod: how many use it, and when it was seen or used last (ms). */
   readonly #seen = new Map<string, { users: number; at: number }>();
+  /** Whose accounts may list pods in some namespaces alone. */
+  readonly #limited = new WeakSet<KubeClient>();
 
   constructor(options: PlaceholderKeeperOptions) {
     this.#options = options;
@@ -57,9 +74,9 @@ export class PlaceholderKeeper {
 
   /** Looks at all clusters once. What fails is logged, and tried again the next time. */
   async sweep(signal: AbortSignal): Promise<void> {
-    const { clients, logger } = this.#options;
+    const { places, logger } = this.#options;
     const alive = new Set<string>();
-    const results = await Promise.allSettled(clients().map((client) => this.#sweepOne(client, signal)));
+    const results = await Promise.allSettled(places().map((place) => this.#sweepOne(place, signal)));
     for (const result of results) {
       if (result.status === 'fulfilled') for (const uid of result.value) alive.add(uid);
       else logger.warn('placeholder pods could not be looked at', { err: result.reason });
@@ -70,22 +87,39 @@ export class PlaceholderKeeper {
   }
 
   /** @returns UIDs of those that are there */
-  async #sweepOne(client: KubeClient, signal: AbortSignal): Promise<string[]> {
+  async #sweepOne(place: PlaceholderPlace, signal: AbortSignal): Promise<string[]> {
+    const { client } = place;
     const labelSelector = `${label.placeholder},${label.controller}=${ownerLabelValue(this.#options.owner)}`;
-    const { items } = await client.list<Pod>(wellKnown.pods, { labelSelector, signal });
-    const ours = items.filter((pod) => isPlaceholder(pod) && pod.metadata.deletionTimestamp === undefined);
+    const pods = await this.#list(place, { labelSelector, signal });
+    const ours = pods.filter((pod) => isPlaceholder(pod) && pod.metadata.deletionTimestamp === undefined);
     if (ours.length === 0) return [];
-    const pending = await client.list<Pod>(wellKnown.pods, { fieldSelector: 'status.phase=Pending', signal });
+    const pending = await this.#list(place, { fieldSelector: 'status.phase=Pending', signal });
     for (const pod of ours) {
       const entry = this.#entry(pod.metadata.uid ?? '');
       const reason = await removable({
-        ...{ pod, pending: pending.items, users: entry.users, ttlMs: this.#options.ttlMs },
+        ...{ pod, pending, users: entry.users, ttlMs: this.#options.ttlMs },
         idleMs: Date.now() - entry.at,
         shared: () => ofSharedClaim(client, pod, signal),
       });
       if (reason !== undefined) await this.#remove(client, pod, reason, signal);
     }
     return ours.map((pod) => pod.metadata.uid ?? '');
+  }
+
+  async #list({ client, namespaces }: PlaceholderPlace, options: ListOptions): Promise<Pod[]> {
+    if (!this.#limited.has(client)) {
+      try {
+        return (await client.list<Pod>(wellKnown.pods, options)).items;
+      } catch (err) {
+        if (!isForbidden(err)) throw err;
+        this.#limited.add(client);
+      }
+    }
+    const pods: Pod[] = [];
+    for (const namespace of namespaces()) {
+      pods.push(...(await client.list<Pod>(wellKnown.pods, { ...options, namespace })).items);
+    }
+    return pods;
   }
 
   async #remove(client: KubeClient, pod: Pod, reason: string, signal: AbortSignal): Promise<void> {
