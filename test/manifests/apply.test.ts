@@ -95,7 +95,7 @@ describe('Given an API server with the kinds of the Prometheus operator and of O
   );
 
   describe('and the objects of the agents', () => {
-    const { image: _unset, ...settings } = remoteClusterSpec.parse({ kubeconfigSecret: 'x' }).agentDeployment;
+    const settings = remoteClusterSpec.parse({ kubeconfigSecret: 'x' }).agentDeployment;
     const environment = { LOG_LEVEL: 'info', ENABLE_AUDIT_LOG: 'true', SSH_LIMITS: '', SSH_ALGORITHMS: '' };
     const daemonSet = agentDaemonSet({ ...settings, image: 'agent', environment });
 
