@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { renderAlerts } from '../docs/alerts.js';
+import { renderMetrics } from '../docs/metrics.js';
 import { chartFiles } from './chart-files.js';
 import { renderCrds } from './crds.js';
 import { renderPrometheusRule } from './monitoring.js';
@@ -20,6 +22,8 @@ export const rounds: readonly ((root: string) => GeneratedFile[])[] = [
         path: 'manifests/components/monitoring/prometheus-rule.yaml',
         text: renderPrometheusRule(readFileSync(join(root, rules), 'utf8')),
       },
+      { path: 'docs/reference/alerts.md', text: renderAlerts(readFileSync(join(root, rules), 'utf8')) },
+      { path: 'docs/reference/metrics.md', text: renderMetrics() },
     ];
   },
   (root) =>

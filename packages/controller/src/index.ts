@@ -35,3 +35,7 @@ export {
 export { type Transition, transitions } from './rotation/machine.js';
 export { type NewsItem, RotationNews } from './rotation/news.js';
 export { agentDaemonSet, agentServiceAccount } from './clusters/agent-objects.js';
+/** For the reference page of metrics. */
+export { SyncMetrics } from './metrics.js';
+export { StateMetrics } from './state-metrics.js';
+export { agentUp } from './clusters/agent-metrics.js';

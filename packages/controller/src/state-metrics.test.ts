@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { KubeObject } from '@dr-syncer/kube';
 import { Registry } from 'prom-client';
 
@@ -13,7 +13,12 @@ describe('Given Replications and RemoteClusters with a status', () => {
   let replications: KubeObject[];
   let remoteClusters: KubeObject[];
 
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
   beforeEach(() => {
+    jest.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-01-01T00:22:00Z'));
     registry = new Registry();
     const metadata = { name: 'a', namespace: 'n', creationTimestamp: '2026-01-01T00:00:00Z' };
     const volumes = [
@@ -23,11 +28,17 @@ describe('Given Replications and RemoteClusters with a status', () => {
     ];
     replications = [
       {
-        ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication', metadata },
+        ...{
+          apiVersion: 'dr-syncer.io/v1alpha1',
+          kind: 'Replication',
+          metadata: { ...metadata, uid: 'u', resourceVersion: '1' },
+        },
+        spec: { destinationCluster: 'r', sync: { mode: 'Scheduled', schedule: '*/10 * * * *' } },
         status: {
           phase: 'Failed',
           lastSuccessTime: '2026-01-01T00:02:00Z',
-          syncStats: { total: 10, applied: 1, unchanged: 6, failed: 2, skipped: 1 },
+          syncStats: { total: 10, applied: 1, unchanged: 6, failed: 2, skipped: 1, drifted: 3 },
+          prune: { waiting: 30, token: 't' },
           volumes,
         },
       },
@@ -54,6 +65,7 @@ describe('Given Replications and RemoteClusters with a status', () => {
             rotation: { phase: 'Switched', startedAt: '2026-01-01T00:00:10Z' },
             revoked: { fingerprints: ['SHA256:y'], notConfirmedBy: ['n1'] },
           },
+          hostKeys: { createdAt: '2026-01-01T00:00:00Z', dueAt: '2026-01-02T00:00:00Z' },
         },
       },
     ];
@@ -71,12 +83,12 @@ describe('Given Replications and RemoteClusters with a status', () => {
     expect(lines).toEqual(
       expect.arrayContaining([
         'dr_syncer_leader 1',
-        'dr_syncer_ssh_key_rotation_phase{remote_cluster="n/r",phase="Switched"} 1',
-        'dr_syncer_ssh_key_rotation_phase{remote_cluster="n/r",phase="Staged"} 0',
-        'dr_syncer_ssh_key_rotation_started_timestamp_seconds{remote_cluster="n/r"} 1767225610',
+        'dr_syncer_ssh_key_rotation_phase{remote_cluster="n/r",key="client",phase="Switched"} 1',
+        'dr_syncer_ssh_key_rotation_phase{remote_cluster="n/r",key="client",phase="Staged"} 0',
+        'dr_syncer_ssh_key_rotation_started_timestamp_seconds{remote_cluster="n/r",key="client"} 1767225610',
         'dr_syncer_ssh_keys_revoked_unconfirmed{remote_cluster="n/r"} 1',
-        'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="source"} 1767225601',
-        'dr_syncer_ssh_key_rotation_phase{remote_cluster="source",phase="Switched"} 0',
+        'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="source",key="client"} 1767225601',
+        'dr_syncer_ssh_key_rotation_phase{remote_cluster="source",key="client",phase="Switched"} 0',
         'dr_syncer_build_info{version="1.2.3"} 1',
         'dr_syncer_work_queue_depth{controller="replication"} 4',
         'dr_syncer_replication_phase{replication="n/a",phase="Failed"} 1',
@@ -85,6 +97,16 @@ describe('Given Replications and RemoteClusters with a status', () => {
         'dr_syncer_replication_created_timestamp_seconds{replication="n/new"} 1767225600',
         'dr_syncer_last_success_timestamp_seconds{replication="n/a"} 1767225720',
         'dr_syncer_replication_objects{replication="n/a",result="failed"} 2',
+        'dr_syncer_replication_objects{replication="n/a",result="drifted"} 3',
+        'dr_syncer_prune_waiting_objects{replication="n/a"} 30',
+        'dr_syncer_prune_guard_tripped{replication="n/a"} 1',
+        'dr_syncer_rpo_target_seconds{replication="n/a"} 600',
+        'dr_syncer_seconds_since_last_success{replication="n/a"} 1200',
+        'dr_syncer_rpo_ratio{replication="n/a"} 2',
+        'dr_syncer_volume_seconds_since_last_success{replication="n/a",claim="data"} 1260',
+        'dr_syncer_volume_rpo_ratio{replication="n/a",claim="data"} 2.1',
+        'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="n/r",key="host"} 1767225600',
+        'dr_syncer_ssh_key_due_timestamp_seconds{remote_cluster="n/r",key="host"} 1767312000',
         'dr_syncer_volume_phase{replication="n/a",claim="data",phase="Succeeded"} 1',
         'dr_syncer_volume_last_success_timestamp_seconds{replication="n/a",claim="data"} 1767225660',
         'dr_syncer_volume_percent{replication="n/a",claim="moving"} 40',
@@ -93,7 +115,7 @@ describe('Given Replications and RemoteClusters with a status', () => {
         'dr_syncer_remote_cluster_condition{remote_cluster="n/r",condition="Ready",reason="Ready"} 1',
         'dr_syncer_remote_cluster_condition{remote_cluster="n/r",condition="Reachable",reason="RemoteUnreachable"} 0',
         'dr_syncer_remote_cluster_agents{remote_cluster="n/r",state="ready"} 2',
-        'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="n/r"} 1767225600',
+        'dr_syncer_ssh_key_created_timestamp_seconds{remote_cluster="n/r",key="client"} 1767225600',
       ]),
     );
     expect(lines.filter((line) => line.includes('dr_syncer_volume_percent{'))).toHaveLength(1);

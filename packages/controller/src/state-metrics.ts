@@ -1,4 +1,5 @@
 import {
+  type HostKeyStatus,
   remoteClusterStatus,
   replicationStatus,
   type RemoteClusterStatus,
@@ -11,6 +12,9 @@ import {
 import { keyOf, type KubeObject } from '@dr-syncer/kube';
 import { Gauge, type Registry } from 'prom-client';
 
+import { parseReplication } from './custom-resources.js';
+import { rpoTargetSeconds } from './replication/rpo.js';
+import { type StateGauge, stateGauges } from './state-gauges.js';
 import { isGuardReason } from './volumes/guard/guard-status.js';
 
 const replicationPhases = ['Pending', 'Running', 'Completed', 'Failed', 'Paused'] as const;
@@ -39,9 +43,6 @@ export class StateMetrics {
 
   constructor(options: StateMetricsOptions) {
     this.#options = options;
-    const gauge = (name: string, help: string, ...labelNames: string[]) => {
-      this.#gauges.set(name, new Gauge({ name, help, labelNames, registers: [options.registry] }));
-    };
     new Gauge({
       name: 'dr_syncer_leader',
       help: 'Whether this process holds the lease and works (1), or stands by (0)',
@@ -49,89 +50,12 @@ export class StateMetrics {
       // Prometheus asks one registry metric by metric, and this is the first: it fills all of them.
       collect: () => this.#collect(),
     });
-    gauge('dr_syncer_build_info', 'Always 1; the version is in the label', 'version');
-    gauge('dr_syncer_work_queue_depth', 'Keys that wait to be reconciled', 'controller');
-    gauge(
-      'dr_syncer_replication_phase',
-      'Phase of the Replication: 1 for the one it has',
-      'replication',
-      'phase',
-    );
-    gauge(
-      'dr_syncer_replication_created_timestamp_seconds',
-      'Unix time the Replication was made at',
-      'replication',
-    );
-    gauge(
-      'dr_syncer_last_success_timestamp_seconds',
-      'Unix time of the state that the standby has: start of the last sync that copied everything',
-      'replication',
-    );
-    gauge('dr_syncer_replication_objects', 'Objects of the last sync, by result', 'replication', 'result');
-    gauge(
-      'dr_syncer_volume_phase',
-      'Phase of the volume: 1 for the one it has',
-      'replication',
-      'claim',
-      'phase',
-    );
-    gauge(
-      'dr_syncer_volume_last_success_timestamp_seconds',
-      'Unix time of the last complete copy of the volume',
-      'replication',
-      'claim',
-    );
-    gauge(
-      'dr_syncer_volume_guard_tripped',
-      'Always 1: the guard has kept the copy from being changed, until a person confirms',
-      'replication',
-      'claim',
-      'reason',
-    );
-    gauge('dr_syncer_volume_percent', 'How far a transfer that runs is', 'replication', 'claim');
-    gauge('dr_syncer_volume_bytes_per_second', 'Rate of a transfer that runs', 'replication', 'claim');
-    gauge(
-      'dr_syncer_remote_cluster_condition',
-      'Conditions of the RemoteCluster: 1 true, 0 not',
-      'remote_cluster',
-      'condition',
-      'reason',
-    );
-    gauge(
-      'dr_syncer_remote_cluster_agents',
-      'Nodes of the remote cluster, by agent',
-      'remote_cluster',
-      'state',
-    );
-    gauge(
-      'dr_syncer_remote_cluster_kubeconfig_expiry_timestamp_seconds',
-      'Unix time the token or client certificate of the kubeconfig ends at',
-      'remote_cluster',
-    );
-    gauge(
-      'dr_syncer_ssh_key_created_timestamp_seconds',
-      "Unix time the controller's key for the remote cluster was made at",
-      'remote_cluster',
-    );
-    gauge(
-      'dr_syncer_ssh_key_rotation_phase',
-      "Phase of the rotation of the controller's key: 1 for the one it is in, 0 for all when none goes on",
-      'remote_cluster',
-      'phase',
-    );
-    gauge(
-      'dr_syncer_ssh_key_rotation_started_timestamp_seconds',
-      'Unix time the rotation that goes on was begun at',
-      'remote_cluster',
-    );
-    gauge(
-      'dr_syncer_ssh_keys_revoked_unconfirmed',
-      'Revoked keys that some agent has not been seen to refuse yet',
-      'remote_cluster',
-    );
+    for (const [name, [help, ...labelNames]] of Object.entries(stateGauges)) {
+      this.#gauges.set(name, new Gauge({ name, help, labelNames, registers: [options.registry] }));
+    }
   }
 
-  #set(name: string, labels: Record<string, string>, value: number | undefined): void {
+  #set(name: StateGauge, labels: Record<string, string>, value: number | undefined): void {
     if (value !== undefined && Number.isFinite(value)) this.#gauges.get(name)?.set(labels, value);
   }
 
@@ -146,19 +70,24 @@ export class StateMetrics {
     for (const object of replications()) this.#replication(object);
     for (const object of remoteClusters()) this.#remoteCluster(object);
     const ofSource = sourceKeys();
-    if (ofSource !== undefined) this.#keys({ remote_cluster: 'source' }, ofSource);
+    if (ofSource !== undefined) this.#clientKeys({ remote_cluster: 'source' }, ofSource);
   }
 
-  #keys(labels: Record<string, string>, { createdAt, rotation, revoked }: SshKeyStatus): void {
+  #clientKeys(labels: { remote_cluster: string }, status: SshKeyStatus): void {
+    this.#keys({ ...labels, key: 'client' }, status);
+    const unconfirmed = status.revoked?.fingerprints.length ?? 0;
+    this.#set('dr_syncer_ssh_keys_revoked_unconfirmed', labels, unconfirmed);
+  }
+
+  #keys(labels: Record<string, string>, { createdAt, dueAt, rotation }: SshKeyStatus | HostKeyStatus): void {
     this.#set('dr_syncer_ssh_key_created_timestamp_seconds', labels, seconds(createdAt));
+    this.#set('dr_syncer_ssh_key_due_timestamp_seconds', labels, seconds(dueAt));
     for (const phase of rotationPhases) {
       const value = rotation?.phase === phase ? 1 : 0;
       this.#set('dr_syncer_ssh_key_rotation_phase', { ...labels, phase }, value);
     }
     const { startedAt } = rotation ?? {};
     this.#set('dr_syncer_ssh_key_rotation_started_timestamp_seconds', labels, seconds(startedAt));
-    const unconfirmed = revoked?.fingerprints.length ?? 0;
-    this.#set('dr_syncer_ssh_keys_revoked_unconfirmed', labels, unconfirmed);
   }
 
   #replication(object: KubeObject): void {
@@ -170,22 +99,38 @@ export class StateMetrics {
       const value = (status.phase ?? 'Pending') === phase ? 1 : 0;
       this.#set('dr_syncer_replication_phase', { replication, phase }, value);
     }
+    const parsed = parseReplication(object);
+    const target = parsed.ok ? rpoTargetSeconds(parsed.value) : undefined;
+    this.#set('dr_syncer_rpo_target_seconds', { replication }, target);
     const success = seconds(status.lastSuccessTime);
     this.#set('dr_syncer_last_success_timestamp_seconds', { replication }, success);
-    const { applied, unchanged, failed, skipped } = status.syncStats ?? {};
-    for (const [result, count] of Object.entries({ applied, unchanged, failed, skipped })) {
-      this.#set('dr_syncer_replication_objects', { replication, result }, count);
+    this.#set('dr_syncer_seconds_since_last_success', { replication }, age(success));
+    this.#set('dr_syncer_rpo_ratio', { replication }, ratio(age(success), target));
+    for (const [result, count] of Object.entries(status.syncStats ?? {})) {
+      // The sum of the others.
+      if (result !== 'total') this.#set('dr_syncer_replication_objects', { replication, result }, count);
     }
-    for (const volume of status.volumes ?? []) this.#volume({ replication, claim: volume.name }, volume);
+    const { waiting, token } = status.prune ?? {};
+    this.#set('dr_syncer_prune_waiting_objects', { replication }, waiting);
+    if (token !== undefined) this.#set('dr_syncer_prune_guard_tripped', { replication }, 1);
+    for (const volume of status.volumes ?? []) {
+      this.#volume({ replication, claim: volume.name }, volume, target);
+    }
   }
 
-  #volume(labels: { replication: string; claim: string }, volume: VolumeStatus): void {
+  #volume(
+    labels: { replication: string; claim: string },
+    volume: VolumeStatus,
+    target: number | undefined,
+  ): void {
     const { reason, percent, bytesPerSecond } = volume;
     for (const phase of volumePhases) {
       this.#set('dr_syncer_volume_phase', { ...labels, phase }, volume.phase === phase ? 1 : 0);
     }
     const copied = seconds(volume.lastSuccessTime);
     this.#set('dr_syncer_volume_last_success_timestamp_seconds', labels, copied);
+    this.#set('dr_syncer_volume_seconds_since_last_success', labels, age(copied));
+    this.#set('dr_syncer_volume_rpo_ratio', labels, ratio(age(copied), target));
     if (reason !== undefined && volume.phase === 'Failed' && isGuardReason(reason)) {
       this.#set('dr_syncer_volume_guard_tripped', { ...labels, reason }, 1);
     }
@@ -206,10 +151,20 @@ export class StateMetrics {
     this.#set('dr_syncer_remote_cluster_agents', { ...labels, state: 'ready' }, ready);
     const expiry = seconds(status.kubeconfig?.expiresAt);
     this.#set('dr_syncer_remote_cluster_kubeconfig_expiry_timestamp_seconds', labels, expiry);
-    if (status.sshKey !== undefined) this.#keys(labels, status.sshKey);
+    if (status.sshKey !== undefined) this.#clientKeys(labels, status.sshKey);
+    if (status.hostKeys !== undefined) this.#keys({ ...labels, key: 'host' }, status.hostKeys);
   }
 }
 
 function seconds(time: string | undefined): number | undefined {
   return time === undefined ? undefined : Date.parse(time) / 1000;
+}
+
+/** Of a Unix time; never negative, whatever the clocks say. */
+function age(time: number | undefined): number | undefined {
+  return time === undefined ? undefined : Math.max(0, Date.now() / 1000 - time);
+}
+
+function ratio(value: number | undefined, target: number | undefined): number | undefined {
+  return value === undefined || target === undefined || target <= 0 ? undefined : value / target;
 }

@@ -85,10 +85,14 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
+export const agentUp = {
+  name: 'dr_syncer_agent_up',
+  help: 'Whether the agent answered when it was asked for its metrics',
+  type: 'gauge',
+} as const;
+
 function up(labels: Readonly<Record<string, string>>, value: 0 | 1): MetricFamily {
-  const name = 'dr_syncer_agent_up';
-  const help = 'Whether the agent answered when it was asked for its metrics';
-  return { name, help, type: 'gauge', samples: [{ name, labels, value }] };
+  return { ...agentUp, samples: [{ name: agentUp.name, labels, value }] };
 }
 
 /** An agent's own labels can't pass for another node's. */

@@ -1,0 +1,49 @@
+import { parse } from 'yaml';
+
+import { generatedFrom, table } from './table.js';
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly description: string };
+}
+
+interface Group {
+  readonly name: string;
+  readonly rules: readonly Rule[];
+}
+
+const headings: Readonly<Record<string, string>> = {
+  'dr-syncer-standby': 'Standbys',
+  'dr-syncer-clusters': 'Clusters',
+  'dr-syncer-security': 'Security',
+};
+
+/** docs/reference/alerts.md, from the text of the rule file. */
+export function renderAlerts(text: string): string {
+  const { groups } = parse(text) as { readonly groups: readonly Group[] };
+  const sections = groups.map(({ name, rules }) => {
+    const rows = rules.map(({ alert, labels, for: wait, annotations }) => [
+      `[${alert}](../runbooks/${alert}.md)`,
+      ...[labels.severity, wait ?? 'at once'],
+      placeholders(annotations.description),
+    ]);
+    return `## ${headings[name] ?? name}\n\n${table(['alert', 'severity', 'after', ''], rows)}\n`;
+  });
+  return `${generatedFrom('manifests/components/monitoring/rules.yaml')}# Alerts
+
+In \`manifests/components/monitoring\`: \`rules.yaml\` for a plain Prometheus, \`prometheus-rule.yaml\` for the Prometheus operator. Each
+has unit tests in which it fires and in which it does not, and a page that says what to do.
+
+${sections.join('\n')}`;
+}
+
+/** `{{ $labels.node }}` as `NODE`, `{{ $value | humanize }}` as `N`. */
+function placeholders(text: string): string {
+  return text
+    .replace(/\{\{ \$labels\.(\w+) \}\}/g, (_all, name: string) => name.toUpperCase())
+    .replace(/\{\{ \$value[^}]*\}\}/g, 'N')
+    .trim();
+}
