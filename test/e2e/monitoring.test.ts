@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 
+import { type Dashboard, queriesOf } from '../monitoring/dashboard.js';
 import { connectRemote, install } from '../demo/install.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
 import { eventually, twoClusters } from './support/clusters.js';
@@ -14,7 +15,14 @@ import { type PortForward, portForward } from './support/port-forward.js';
 import { Prometheus } from './support/prometheus.js';
 
 const run = promisify(execFile);
-const rulesFile = join(import.meta.dirname, '../../manifests/components/monitoring/rules.yaml');
+const monitoring = join(import.meta.dirname, '../../manifests/components/monitoring');
+const rulesFile = join(monitoring, 'rules.yaml');
+/** Panels that need something to go wrong, or a volume. */
+const quiet = [
+  ...['Held by a guard', 'Age of copies', 'Rate of transfers', 'Progress', 'Transfers by result'],
+  ...['Wait for a turn', 'Rotations', 'Unauthorized attempts', 'Refused after login', 'Kubeconfigs end in'],
+  'Conditions that are not as they should be',
+];
 
 /** The same alerts in seconds: nobody waits for five minutes twice. */
 function hurried(rules: string): string {
@@ -23,7 +31,8 @@ function hurried(rules: string): string {
 
 describe('Given a Prometheus that sees the controller alone', () => {
   const context = twoClusters();
-  const { remote, settings } = context;
+  const { source, remote, settings } = context;
+  const NAMESPACE = 'e2e-monitoring';
   let dir = '';
   let forward: PortForward;
   let prometheus: Prometheus;
@@ -41,6 +50,12 @@ describe('Given a Prometheus that sees the controller alone', () => {
   }, 300_000);
 
   afterAll(async () => {
+    await source.run([
+      ...['delete', 'replications.dr-syncer.io', NAMESPACE, '-n', SYSTEM_NAMESPACE, '--ignore-not-found'],
+    ]);
+    for (const at of [source, remote]) {
+      await at.run(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=false']);
+    }
     await prometheus.stop();
     await forward.stop();
     await rm(dir, { recursive: true, force: true });
@@ -69,6 +84,39 @@ describe('Given a Prometheus that sees the controller alone', () => {
 
     for (const name of new Set(used)) expect(metrics).toContain(`# TYPE ${name} `);
   });
+
+  test('When a namespace is replicated Then every panel of the dashboard that can shows something', async () => {
+    const metadata = { name: NAMESPACE };
+    await source.apply([
+      { apiVersion: 'v1', kind: 'Namespace', metadata },
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: NAMESPACE } },
+      {
+        ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication' },
+        metadata: { name: NAMESPACE, namespace: SYSTEM_NAMESPACE },
+        spec: {
+          ...{ destinationCluster: 'standby', sourceNamespace: NAMESPACE },
+          sync: { mode: 'Scheduled', schedule: '* * * * *' },
+        },
+      },
+    ]);
+    await eventually(
+      'an age by the target',
+      async () => (await prometheus.query('dr_syncer_rpo_ratio'))[0],
+      120_000,
+    );
+    const text = await readFile(join(monitoring, 'dashboard.json'), 'utf8');
+    const queries = queriesOf(JSON.parse(text) as Dashboard, '30s');
+    const silent = await eventually('all panels', async () => {
+      const without = new Set<string>();
+      for (const { panel, expr } of queries) {
+        if ((await prometheus.query(expr)).length === 0) without.add(panel);
+      }
+      const unexpected = [...without].filter((panel) => !quiet.includes(panel));
+      return unexpected.length === 0 ? unexpected : undefined;
+    });
+
+    expect(silent).toEqual([]);
+  }, 240_000);
 
   test('When somebody tries keys at an agent Then the alert fires, and clears when they stop', async () => {
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'key')]);

@@ -9,6 +9,7 @@ import type { GeneratedFile } from './generated.js';
 const copies: Readonly<Record<string, string>> = {
   'crds/remoteclusters.yaml': 'crds/remoteclusters.yaml',
   'crds/replications.yaml': 'crds/replications.yaml',
+  'monitoring/dashboard.json': 'components/monitoring/dashboard.json',
   'monitoring/pod-monitor.yaml': 'components/monitoring/pod-monitor.yaml',
   'monitoring/prometheus-rule.yaml': 'components/monitoring/prometheus-rule.yaml',
   'openshift/agent-scc.yaml': 'components/openshift-source/agent-scc.yaml',
@@ -37,7 +38,11 @@ export function chartFiles(manifests: string): GeneratedFile[] {
   const read = (file: string) => readFileSync(join(manifests, file), 'utf8');
   const header = '# Generated from manifests/ by "make generate". Do not edit.\n';
   return [
-    ...Object.entries(copies).map(([path, file]) => ({ path: `files/${path}`, text: header + read(file) })),
+    ...Object.entries(copies).map(([path, file]) => ({
+      path: `files/${path}`,
+      // JSON has no comments.
+      text: (file.endsWith('.json') ? '' : header) + read(file),
+    })),
     ...Object.entries(limited).map(([path, [base = '', ...more]]) => ({
       path: `files/${path}`,
       text: header + mergeDocuments(read(base), more.map(read)),
