@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate test-vectors test-faults test-flips test-many test-selinux bench-remotes bench-resources bench-rotation bench-ssh bench-volumes bench-permissions
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate sbom test-vectors test-faults test-flips test-many test-selinux bench-remotes bench-resources bench-rotation bench-ssh bench-volumes bench-permissions
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ unit: ## unit tests
 generate: build ## write what is generated from the code: manifests, files of the chart, reference pages
 	node test/dist/manifests/main.js .
 	node packages/cli/dist/reference/main.js docs/reference/cli.md
+
+sbom: build ## what the images and the command line contain (CycloneDX) and under which licences, in sbom/
+	@node test/dist/sbom/main.js sbom
 
 test-vectors: build ## check SCC_VECTORS=FILE against the identity rules
 	@node test/dist/vectors/main.js $(SCC_VECTORS)

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { renderAlerts } from '../docs/alerts.js';
+import { renderApi } from '../docs/api.js';
+import { renderErrors } from '../docs/errors.js';
 import { renderMetrics } from '../docs/metrics.js';
 import { chartFiles } from './chart-files.js';
 import { renderCrds } from './crds.js';
@@ -24,6 +26,8 @@ export const rounds: readonly ((root: string) => GeneratedFile[])[] = [
       },
       { path: 'docs/reference/alerts.md', text: renderAlerts(readFileSync(join(root, rules), 'utf8')) },
       { path: 'docs/reference/metrics.md', text: renderMetrics() },
+      { path: 'docs/reference/api.md', text: renderApi() },
+      { path: 'docs/reference/errors.md', text: renderErrors() },
     ];
   },
   (root) =>

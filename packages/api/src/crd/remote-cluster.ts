@@ -26,9 +26,7 @@ const agentDeployment = z.object({
   resources: z
     .object({ requests: quantities.optional(), limits: quantities.optional() })
     .optional()
-    .describe(
-      'Resources of each of the two containers of the agent. Default: requests of 10m CPU and 64Mi memory, no limit.',
-    ),
+    .describe('Resources of each of the two containers of the agent.'),
   nodeSelector: z
     .record(z.string(), z.string())
     .optional()
