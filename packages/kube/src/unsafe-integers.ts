@@ -8,13 +8,22 @@ const MAX_NAMED = 8;
  * refuse these. At most eight are named.
  */
 export function unsafeIntegers(value: unknown, path = ''): string[] {
-  if (typeof value === 'number') return isUnsafe(value) ? [path] : [];
+  // Nearly no object has one, and each is looked at: names are made only for those that have.
+  if (!hasUnsafe(value)) return [];
+  if (typeof value === 'number') return [path];
   const found: string[] = [];
   for (const [step, child] of children(value)) {
     found.push(...unsafeIntegers(child, path + step));
-    if (found.length >= MAX_NAMED) return found.slice(0, MAX_NAMED);
+    if (found.length >= MAX_NAMED) break;
   }
-  return path === '' ? found.map((one) => one.replace(/^\./, '')) : found;
+  const named = found.slice(0, MAX_NAMED);
+  return path === '' ? named.map((one) => one.replace(/^\./, '')) : named;
+}
+
+function hasUnsafe(value: unknown): boolean {
+  if (typeof value === 'number') return isUnsafe(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return Array.isArray(value) ? value.some(hasUnsafe) : Object.values(value).some(hasUnsafe);
 }
 
 /** What does not fit into 64 bits is a floating-point number for the server as well. */
@@ -22,10 +31,7 @@ function isUnsafe(value: number): boolean {
   return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) <= 2 ** 64;
 }
 
-function* children(value: unknown): Generator<[string, unknown]> {
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield [`[${index}]`, item];
-  } else if (isRecord(value)) {
-    for (const [key, item] of Object.entries(value)) yield [`.${key}`, item];
-  }
+function children(value: unknown): [string, unknown][] {
+  if (Array.isArray(value)) return value.map((item, index) => [`[${index}]`, item]);
+  return isRecord(value) ? Object.entries(value).map(([key, item]) => [`.${key}`, item]) : [];
 }

@@ -1,6 +1,7 @@
 import { API_GROUP, label } from '@dr-syncer/api';
 import { type KubeObject, splitApiVersion } from '@dr-syncer/kube';
 
+import { cloneJson } from './clone-json.js';
 import { isRecord, type Json, records, specOf } from './json.js';
 import { podTemplates } from './pod-templates.js';
 import { kindName } from './type-names.js';
@@ -46,13 +47,17 @@ export interface SanitizeOptions {
  * of the source cluster.
  */
 export function sanitize(source: KubeObject, options: SanitizeOptions): KubeObject {
-  const object = structuredClone(source);
-  delete object['status'];
   const { name, labels, annotations } = source.metadata;
-  object.metadata = {
-    name,
-    ...optional('labels', labels, (key) => !ownLabels.has(key)),
-    ...optional('annotations', annotations, isUsersAnnotation),
+  // Neither of the two is wanted, so neither is copied.
+  const fields: KubeObject = { ...source, metadata: { name } };
+  delete fields['status'];
+  const object: KubeObject = {
+    ...cloneJson(fields),
+    metadata: {
+      name,
+      ...optional('labels', labels, (key) => !ownLabels.has(key)),
+      ...optional('annotations', annotations, isUsersAnnotation),
+    },
   };
   for (const template of podTemplates(object)) sanitizeTemplate(template);
   const { group } = splitApiVersion(source.apiVersion);

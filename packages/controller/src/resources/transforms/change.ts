@@ -2,6 +2,7 @@ import type { TransformRule } from '@dr-syncer/api';
 import type { KubeObject } from '@dr-syncer/kube';
 import { applyPatch, type Operation } from 'rfc6902';
 
+import { cloneJson } from '../clone-json.js';
 import { type Json, valueAt } from '../json.js';
 import { mergePatched } from '../merge-patch.js';
 import { Expression } from './expression.js';
@@ -67,7 +68,7 @@ function compileJsonPatch(operations: readonly PatchOperation[]): Change {
     }
   });
   return (object) => {
-    const changed = structuredClone(object);
+    const changed = cloneJson(object);
     for (const [index, operation] of compiled.entries()) {
       const [problem] = applyPatch(changed, [operation]);
       if (problem === null || problem === undefined) continue;
@@ -117,7 +118,7 @@ function compileValues(entries: readonly ValueEntry[], context: ChangeContext): 
     }
   });
   return (object) => {
-    const changed = structuredClone(object);
+    const changed = cloneJson(object);
     for (const entry of compiled) setValues(changed, entry, context);
     return changed;
   };
@@ -135,7 +136,7 @@ function setValues(
     const places = placesAt(object, pointer);
     if (places.length > MAX_PLACES) throw new Error(`means more than ${MAX_PLACES} places`);
     // Expressions see the object as it was, whatever comes first.
-    const before = structuredClone(object);
+    const before = cloneJson(object);
     const bytes = JSON.stringify(before).length * Math.max(1, places.length);
     const made = places.map((place) => {
       const input = {
