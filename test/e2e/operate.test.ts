@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { annotation } from '@dr-syncer/api';
+import { annotation, type RemoteClusterStatus } from '@dr-syncer/api';
 import { replications } from '@dr-syncer/controller';
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -163,6 +163,63 @@ describe('Given a standby that works, and a person with the command line', () =>
     expect(code).toBe(1);
     expect(err).toContain('spec.paused');
     expect(metadata.annotations ?? {}).not.toHaveProperty('dr-syncer.io/sync-now');
+  });
+
+  test("When keys are rotated, the source's too, Then the command ends when no agent accepts the old ones", async () => {
+    const keys = async () => {
+      const ref = { resource: remoteClusters, namespace: SYSTEM, name: REMOTE };
+      const { status } = await solo.client.get<KubeObject & { status: RemoteClusterStatus }>(ref);
+      return { client: status.sshKey?.fingerprint, host: [...(status.hostKeyFingerprints ?? [])].sort() };
+    };
+    const before = await keys();
+    const rotated = await cli([
+      'rotate-keys',
+      REMOTE,
+      '--only',
+      'ssh',
+      '-n',
+      SYSTEM,
+      '--wait',
+      '--timeout',
+      '2m',
+    ]);
+    const between = await keys();
+    const revoked = await cli([
+      'rotate-keys',
+      REMOTE,
+      '--source',
+      '--revoke',
+      '-n',
+      SYSTEM,
+      '--wait',
+      '-o',
+      'json',
+    ]);
+    const after = await keys();
+
+    expect(rotated).toMatchObject({ code: 0 });
+    expect(rotated.out).toMatch(/dr-syncer-system\/standby +Rotated/);
+    expect(rotated.err).toMatch(/standby: key: (Staged|Switched|Retiring)/);
+    expect(between.client).not.toBe(before.client);
+    expect(revoked).toMatchObject({ code: 0 });
+    expect(JSON.parse(revoked.out)).toEqual({
+      rotations: [
+        { remoteCluster: 'dr-syncer-system/standby', result: 'Revoked' },
+        { remoteCluster: 'source', result: 'Revoked' },
+      ],
+    });
+    expect(after.client).not.toBe(between.client);
+    expect(after.host).toEqual(before.host);
+  }, 240_000);
+
+  test.each([
+    [['rotate-keys'], '--all'],
+    [['rotate-keys', REMOTE, '--revoke', '--only', 'host'], '--revoke'],
+  ])('When keys are rotated by %j Then it is wrong usage', async (args, text) => {
+    const { code, err } = await cli(args);
+
+    expect(code).toBe(2);
+    expect(err).toContain(text);
   });
 
   test('When the controller does not run Then the wait ends, and says that what was asked for stays', async () => {

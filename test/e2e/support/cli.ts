@@ -45,9 +45,14 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const written = { out: '', err: '' };
+  // A second Ctrl-C would end it without another word.
+  let interrupted = false;
   child.stdout.on('data', (chunk: Buffer) => {
     written.out += chunk.toString();
-    if (interruptAt?.test(written.out) === true) child.stdin.write('\u0003');
+    if (!interrupted && interruptAt?.test(written.out) === true) {
+      interrupted = true;
+      child.stdin.write('\u0003');
+    }
   });
   child.stderr.on('data', (chunk: Buffer) => (written.err += chunk.toString()));
   if (!terminal) child.stdin.end();

@@ -5,6 +5,7 @@ import { explain } from './explain.js';
 import { failover } from './failover.js';
 import { kubeconfig } from './kubeconfig.js';
 import { plan } from './plan.js';
+import { rotateKeys } from './rotate-keys.js';
 import { status } from './status.js';
 import { sync } from './sync.js';
 
@@ -12,4 +13,12 @@ import { sync } from './sync.js';
 export type MakeCommand = (around: Surroundings) => Command;
 
 /** Every command, in the order of the help text. A new one is a file here and its line in this list. */
-export const commands: readonly MakeCommand[] = [status, sync, plan, explain, failover, kubeconfig];
+export const commands: readonly MakeCommand[] = [
+  status,
+  sync,
+  plan,
+  explain,
+  failover,
+  rotateKeys,
+  kubeconfig,
+];
