@@ -1,10 +1,9 @@
-import { createRequire } from 'node:module';
-
 import { Command, CommanderError } from 'commander';
 
 import { commands } from './commands/index.js';
 import { exitCodeOf, exitCodes, explain } from './failure.js';
 import type { Surroundings } from './surroundings.js';
+import { programVersion } from './version.js';
 
 /** Runs one command line. Returns one of `exitCodes`. */
 export async function run(args: readonly string[], around: Surroundings): Promise<number> {
@@ -24,7 +23,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
 export function makeProgram(around: Surroundings): Command {
   const program = new Command('dr-syncer')
     .description('Warm standby of Kubernetes namespaces in another cluster')
-    .version(version())
+    .version(programVersion())
     .action(() => program.outputHelp());
   for (const make of commands) program.addCommand(make(around));
   for (const command of withChildren(program)) {
@@ -38,9 +37,4 @@ export function makeProgram(around: Surroundings): Command {
 
 function withChildren(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withChildren)];
-}
-
-function version(): string {
-  const { version: text } = createRequire(import.meta.url)('../package.json') as { version: string };
-  return text;
 }

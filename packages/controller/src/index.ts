@@ -4,7 +4,7 @@ export { type OperatorContext, operatorContext } from './clusters/operator-kubec
 export { parseRemoteCluster, parseReplication, remoteClusters, replications } from './custom-resources.js';
 export * from './engine/index.js';
 export { claimDestination, engineFor } from './replication/standby.js';
-export { moverPolicyOf, readConfig } from './config.js';
+export { type ControllerConfig, moverPolicyOf, readConfig } from './config.js';
 export { readKubeconfigSecret } from './remote-cluster/access.js';
 export { checkAdmission, routeOf } from './replication/rules.js';
 export { explainIdentities, type VolumeExplanation } from './volumes/explain-identities.js';
@@ -21,6 +21,7 @@ export { activationPatch, canRun, parkingPatch } from './resources/standby/stand
 export type { ScalePaths } from './resources/standby/kinds.js';
 export { expiryCondition } from './remote-cluster/credentials.js';
 export { checkPermissions } from './remote-cluster/permissions.js';
+export { AgentVisit, type Hello } from './clusters/agent-visit.js';
 export { Agents, type AgentsOptions } from './clusters/agents.js';
 export { Relay } from './clusters/reach/relay.js';
 export { ClientKeySubject } from './rotation/client-key-subject.js';

@@ -13,6 +13,7 @@ import type { ControlService } from '../server/connection.js';
 import type { KeyRing } from '../server/key-ring.js';
 import type { Grants } from './grants.js';
 import type { MoverLink } from './mover-link.js';
+import { probePort } from './port-probe.js';
 import type { Revocation } from './revocation.js';
 
 export interface ControlDeps {
@@ -92,6 +93,7 @@ function handlersFor(deps: ControlDeps, peer: Peer, by: string): Handlers {
       hostKeys: [...deps.hostKeys()],
     }),
     'keys.revoke': () => revocation.revoke(by),
+    'ports.probe': ({ host, port }, { signal }) => probePort(host, port, signal),
     'volumes.locate': (params, { signal }) => mover.request('volumes.locate', params, { signal }),
     'volumes.measure': (params, { signal }) =>
       mover.request('volumes.measure', params, { signal, timeoutMs: 0 }),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import type { Surroundings } from '../surroundings.js';
+import { doctor } from './doctor.js';
 import { explain } from './explain.js';
 import { failover } from './failover.js';
 import { kubeconfig } from './kubeconfig.js';
@@ -17,6 +18,7 @@ export const commands: readonly MakeCommand[] = [
   status,
   sync,
   plan,
+  doctor,
   explain,
   failover,
   rotateKeys,

@@ -59,8 +59,7 @@ export function rotateKeys(around: Surroundings): Command {
         const subjects = await subjectsOf(cluster, names, flags, signal);
         for (const subject of subjects) await subject.ask(order, signal);
         // One text that changes is for one subject; several tell their news line by line.
-        const { errScreen: _screen, ...lines } = around;
-        const shown = subjects.length === 1 ? around : lines;
+        const shown = subjects.length === 1 ? around : withoutScreen(around);
         return flags.wait === true
           ? await Promise.all(subjects.map((subject) => follow(shown, subject, order, flags)))
           : subjects.map(({ title }): Result => ({ remoteCluster: title, result: 'Requested' }));
@@ -75,6 +74,11 @@ export function rotateKeys(around: Surroundings): Command {
         );
       }
     });
+}
+
+function withoutScreen(around: Surroundings): Surroundings {
+  const { env, signal } = around;
+  return { env, signal, out: (text) => around.out(text), err: (text) => around.err(text) };
 }
 
 function orderOf({ only, revoke }: Flags): RotationOrder {

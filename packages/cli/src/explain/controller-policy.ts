@@ -1,5 +1,5 @@
 import { SYSTEM_NAMESPACE } from '@dr-syncer/api';
-import { type MoverPolicy, moverPolicyOf, readConfig } from '@dr-syncer/controller';
+import { type ControllerConfig, type MoverPolicy, moverPolicyOf, readConfig } from '@dr-syncer/controller';
 import { type KubeClient, type KubeObject, kubeToDrError } from '@dr-syncer/kube';
 
 import type { Surroundings } from '../surroundings.js';
@@ -32,18 +32,27 @@ export async function controllerPolicy(
   client: Pick<KubeClient, 'get'>,
   signal: AbortSignal,
 ): Promise<MoverPolicy> {
+  return moverPolicyOf(await controllerSettings(around, client, signal));
+}
+
+/** All of them, as far as they stand in the Deployment. */
+export async function controllerSettings(
+  around: Surroundings,
+  client: Pick<KubeClient, 'get'>,
+  signal: AbortSignal,
+): Promise<ControllerConfig> {
   try {
     const ref = { resource: deployments, namespace: SYSTEM_NAMESPACE, name: CONTROLLER };
-    return moverPolicyOf(readConfig(literalEnv(await client.get<Deployment>(ref, { signal }))));
+    return readConfig(literalEnv(await client.get<Deployment>(ref, { signal })));
   } catch (err) {
     signal.throwIfAborted();
     const { message } = kubeToDrError(err);
     around.err(`note: the settings of the controller are not known (${message}); its defaults are assumed\n`);
-    return moverPolicyOf(readConfig({}));
+    return readConfig({});
   }
 }
 
-/** Variables that are written in the Deployment itself; what comes from elsewhere is not about movers. */
+/** Variables that are written in the Deployment itself; what comes from elsewhere is about the pod alone. */
 function literalEnv({ spec }: Deployment): Record<string, string> {
   const env = (spec?.template?.spec?.containers ?? []).flatMap((container) => container.env ?? []);
   return Object.fromEntries(

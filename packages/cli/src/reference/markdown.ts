@@ -1,5 +1,6 @@
 import type { Argument, Command, Option } from 'commander';
 
+import { problemTable } from '../doctor/problems.js';
 import { exitCodes } from '../failure.js';
 
 const intro = `# Command line
@@ -19,7 +20,19 @@ export function referencePage(program: Command): string {
     intro,
     `## Exit codes\n\n${markdownTable([['code', 'meaning'], ...codes])}`,
     ...leaves(program).map(({ command, path }) => section(command, path)),
+    doctorSection(),
   ].join('\n');
+}
+
+function doctorSection(): string {
+  const rows = Object.entries(problemTable).map(([code, { severity, remedy }]) => [
+    `\`${code}\``,
+    severity,
+    remedy,
+  ]);
+  const text =
+    'Findings of doctor have one of these codes, or one of the codes that controller and agents use in conditions.';
+  return `## What doctor finds\n\n${text}\n\n${markdownTable([['code', 'severity', 'remedy'], ...rows])}`;
 }
 
 interface Leaf {

@@ -278,6 +278,14 @@ export const methods = {
     params: z.strictObject({}),
     result: z.object({ families: z.array(metricFamilySchema).max(200) }),
   },
+  /**
+   * Whether an SSH server answers at an address, as seen from the agent's pod: what a transfer needs. Nothing is sent, and
+   * of what is read only whether it is the greeting of one is told.
+   */
+  'ports.probe': {
+    params: z.strictObject({ host: z.string().min(1).max(253), port: z.number().int().min(1).max(65535) }),
+    result: z.object({ ssh: z.boolean(), problem: z.string().max(200).optional() }),
+  },
   'volumes.locate': { params: volumeRefSchema, result: volumeInfoSchema },
   /**
    * Counts what a transfer would look at, with the eyes of the identity: files, directories and all else, and the size of
