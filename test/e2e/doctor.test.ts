@@ -10,7 +10,7 @@ import { parse } from 'yaml';
 import { startApiServer } from '../cluster/index.js';
 import { cli } from './support/cli.js';
 import { eventually } from './support/clusters.js';
-import { type DoctorReport, errorsOf, examine, otherKey } from './support/doctor.js';
+import { type DoctorReport, errorsOf, examine, type KubeconfigText, otherKey } from './support/doctor.js';
 import {
   COPY,
   copyNamespace,
@@ -37,8 +37,8 @@ const clusterRoleBindings: Resource = {
 describe('Given a set-up that is well, and is then broken', () => {
   let solo: Solo;
   const merge = (ref: ObjectRef, body: unknown) => solo.client.patch(ref, body, 'merge');
-  const setKubeconfig = async (change: (config: Config) => void): Promise<Undo> => {
-    const config = JSON.parse(JSON.stringify(parse(solo.api.kubeconfig))) as Config;
+  const setKubeconfig = async (change: (config: KubeconfigText) => void): Promise<Undo> => {
+    const config = JSON.parse(JSON.stringify(parse(solo.api.kubeconfig))) as KubeconfigText;
     change(config);
     await merge(kubeconfigSecret, kubeconfigData(JSON.stringify(config)));
     return () => merge(kubeconfigSecret, kubeconfigData(solo.api.kubeconfig));
@@ -417,8 +417,3 @@ describe('Given a cluster in which nothing is installed', () => {
     );
   }, 60_000);
 });
-
-interface Config {
-  readonly clusters: { cluster: Record<string, unknown> }[];
-  readonly users: { user: Record<string, unknown> }[];
-}

@@ -41,3 +41,9 @@ export function otherKey(type: 'ed25519' | 'rsa'): Record<string, string> {
     rmSync(dir, { recursive: true });
   }
 }
+
+/** The parts of a kubeconfig that a test breaks. */
+export interface KubeconfigText {
+  readonly clusters: { cluster: Record<string, unknown> }[];
+  readonly users: { user: Record<string, unknown> }[];
+}

@@ -6,7 +6,7 @@ import type { Finding, Severity } from '../doctor/problems.js';
 import { openRemotes } from '../doctor/remotes.js';
 import { allReplications, runChecks } from '../doctor/run.js';
 import { controllerSettings } from '../explain/controller-policy.js';
-import type { RemoteFlags } from '../explain/remote-access.js';
+import type { RemoteFlags } from '../remote-access.js';
 import { CommandFailure } from '../failure.js';
 import { type OutputFlags, outputFlag, printable, serialize } from '../output.js';
 import { type Colour, type Paint, paintFor } from '../screen.js';

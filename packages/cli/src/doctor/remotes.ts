@@ -17,7 +17,7 @@ import {
   kubeToDrError,
 } from '@dr-syncer/kube';
 
-import type { RemoteFlags } from '../explain/remote-access.js';
+import type { RemoteFlags } from '../remote-access.js';
 import { notSeen } from './each-cluster.js';
 import type { RemoteUnderTest } from './context.js';
 import { type Finding, problem, well } from './problems.js';
