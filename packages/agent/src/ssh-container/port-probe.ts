@@ -28,8 +28,7 @@ export async function probePort(
   } catch (err) {
     signal.throwIfAborted();
     if (timeout.aborted) {
-      const what =
-        seen.open ? 'the port is open, and no SSH server greets' : 'no answer';
+      const what = seen.open ? 'the port is open, and no SSH server greets' : 'no answer';
       return { ssh: false, problem: `${what} within ${timeoutMs / 1000} s` };
     }
     const { code = 'unknown error' } = err as NodeJS.ErrnoException;
