@@ -73,6 +73,7 @@ describe("Given a controller with the manifests' accounts", () => {
     ]);
     await life.change();
     await life.pruned();
+    await life.takenBack();
     await life.rotated();
     await life.placeholdersGone();
     await life.end();
@@ -125,6 +126,7 @@ describe('Given accounts that are held to named namespaces', () => {
     expect((await life.sync('first')).phase).toBe('Completed');
     await life.change();
     await life.pruned();
+    await life.takenBack();
     await life.placeholdersGone();
     await life.end();
   }, 400_000);

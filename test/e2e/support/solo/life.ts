@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { annotation, label, type RemoteCluster, type Replication, SOURCE_KEY_SECRET } from '@dr-syncer/api';
 import { replications } from '@dr-syncer/controller';
-import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
+import { type KubeObject, type ObjectRef, type Resource, wellKnown } from '@dr-syncer/kube';
 
 import { customResourceDefinitions } from '../../kinds/definitions.js';
 import { eventually } from '../clusters.js';
@@ -147,6 +147,25 @@ export class Life {
     );
   }
 
+  /** Data from the standby, while that is active. */
+  async takenBack(): Promise<void> {
+    const { client } = this.#solo;
+    const standby = { resource: wellKnown.namespaces, name: this.to };
+    await annotate(this.#solo, standby, annotation.active, 'true');
+    await annotate(this.#solo, replication, annotation.reverseSync, 'back');
+    const { phase, message } = await eventually(
+      'data to be back',
+      async () => {
+        const { status } = await client.get<KubeObject & Pick<Replication, 'status'>>(replication);
+        const { reverseSync } = status ?? {};
+        return reverseSync !== undefined && reverseSync.phase !== 'Running' ? reverseSync : undefined;
+      },
+      120_000,
+    );
+    if (phase !== 'Completed') throw new Error(`data was not brought back: ${message ?? ''}`);
+    await annotate(this.#solo, standby, annotation.active, 'false');
+  }
+
   /** Of the keys towards the agents of both ends. */
   async rotated(): Promise<void> {
     const secret = { resource: wellKnown.secrets, namespace: SYSTEM, name: SOURCE_KEY_SECRET };
@@ -196,11 +215,6 @@ export class Life {
   }
 }
 
-async function annotate(
-  { client }: Solo,
-  ref: typeof replication,
-  key: string,
-  value: string,
-): Promise<void> {
+async function annotate({ client }: Solo, ref: ObjectRef, key: string, value: string): Promise<void> {
   await client.patch(ref, { metadata: { annotations: { [key]: value } } }, 'merge');
 }
