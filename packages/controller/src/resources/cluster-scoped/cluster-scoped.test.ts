@@ -197,3 +197,14 @@ test('Given a definition that is established, When discovery and handlers learn 
   expect(asked.slice(0, 4)).toEqual(['discovery', 'discovery', 'discovery', 'list']);
   expect(asked.at(-1)).toBe('list');
 });
+
+test('Given an account that may list the type in its own namespaces only, Then a definition that discovery knows is served', async () => {
+  const type = servedType('shop.test/v1', 'Widget');
+  const forbidden = new KubeError('forbidden', { status: 403, reason: 'Forbidden' });
+  const remote = {
+    discovery: { refresh: () => Promise.resolve(), versionsOf: () => Promise.resolve([type]) },
+    client: { list: () => Promise.reject(forbidden) } as unknown as KubeClient,
+  };
+
+  await expect(untilServed(remote, type, new AbortController().signal)).resolves.toBeUndefined();
+});

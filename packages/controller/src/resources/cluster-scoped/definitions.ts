@@ -3,6 +3,7 @@ import {
   type ApiResource,
   type Discovery,
   isConflict,
+  isForbidden,
   isNotFound,
   type KubeClient,
   type KubeObject,
@@ -171,6 +172,8 @@ async function answers(
     return true;
   } catch (err) {
     if (isNotFound(err)) return false;
+    // Rights are looked at before anything else, and this account may have them elsewhere only.
+    if (isForbidden(err)) return true;
     throw err;
   }
 }
