@@ -44,6 +44,7 @@ unit: ## unit tests
 
 generate: build ## write what is generated from the code: manifests, files of the chart, reference pages
 	node test/dist/manifests/main.js .
+	node test/dist/bundle/main.js manifests packages/cli/manifests
 	node packages/cli/dist/reference/main.js docs/reference/cli.md
 
 sbom: build ## what the images and the command line contain (CycloneDX) and under which licences, in sbom/

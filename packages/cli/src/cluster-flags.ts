@@ -64,7 +64,7 @@ export async function withCluster<T>(
 }
 
 /** As kubectl looks for them: the flag alone, else those of KUBECONFIG that exist, else the one at home. */
-function kubeconfigFiles({ env }: Surroundings, { kubeconfig }: ClusterFlags): string[] {
+export function kubeconfigFiles({ env }: Surroundings, { kubeconfig }: ClusterFlags): string[] {
   if (kubeconfig !== undefined) return [kubeconfig];
   const { KUBECONFIG, HOME } = env;
   const named = (KUBECONFIG ?? '').split(delimiter).filter((path) => path !== '');

@@ -1,5 +1,8 @@
+import { setMaxListeners } from 'node:events';
+
 import { Command, CommanderError } from 'commander';
 
+import { answerShell, COMPLETE } from './completion/answer.js';
 import { commands } from './commands/index.js';
 import { exitCodeOf, exitCodes, explain } from './failure.js';
 import type { Surroundings } from './surroundings.js';
@@ -7,9 +10,13 @@ import { programVersion } from './version.js';
 
 /** Runs one command line. Returns one of `exitCodes`. */
 export async function run(args: readonly string[], around: Surroundings): Promise<number> {
+  // Each call listens; Node.js would take more than ten for a leak, and say so.
+  setMaxListeners(0, around.signal);
   const program = makeProgram(around);
+  const [first, ...words] = args;
   try {
-    await program.parseAsync(args, { from: 'user' });
+    if (first === COMPLETE) await answerShell(program, words, around);
+    else await program.parseAsync(args, { from: 'user' });
     return exitCodes.done.code;
   } catch (err) {
     // Its message is written already.

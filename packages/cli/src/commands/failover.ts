@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 
 import { type ClusterFlags, clusterFlags, withCluster } from '../cluster-flags.js';
+import { confirm } from '../confirm.js';
 import { failOver, oldestState } from '../failover/failover.js';
 import type { Inventory } from '../failover/inventory.js';
 import { takeInventory } from '../failover/inventory.js';
@@ -93,12 +94,6 @@ function describe(
     ...findings.map(({ level, text }) => `${level}: ${text}`),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-async function confirm(around: Surroundings, question: string): Promise<void> {
-  if (around.ask === undefined) throw new CommandFailure('nobody can be asked here: use --yes');
-  const answer = await around.ask(`${question} [y/N] `);
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailure('not confirmed, nothing was done');
 }
 
 function ageOf(time: string): number {

@@ -1,14 +1,18 @@
 import type { Command } from 'commander';
 
 import type { Surroundings } from '../surroundings.js';
+import { completion } from './completion.js';
 import { doctor } from './doctor.js';
 import { explain } from './explain.js';
 import { failover } from './failover.js';
+import { install } from './install.js';
 import { kubeconfig } from './kubeconfig.js';
 import { plan } from './plan.js';
 import { rotateKeys } from './rotate-keys.js';
 import { status } from './status.js';
 import { sync } from './sync.js';
+import { uninstall } from './uninstall.js';
+import { version } from './version.js';
 
 /** Makes one command of the program. Its action throws to fail; see failure.ts. */
 export type MakeCommand = (around: Surroundings) => Command;
@@ -22,5 +26,9 @@ export const commands: readonly MakeCommand[] = [
   explain,
   failover,
   rotateKeys,
+  install,
+  uninstall,
   kubeconfig,
+  completion,
+  version,
 ];

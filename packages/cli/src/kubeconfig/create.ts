@@ -71,13 +71,15 @@ async function create(flags: CreateFlags, around: Surroundings): Promise<void> {
     return;
   }
   const secret = await withCluster(around, flags, async (remote, signal) => {
-    const server = serverOf(flags, remote);
+    const options = { ...flags, name: flags.name ?? `${dnsName(remote.context)}-kubeconfig` };
+    // Before anything is made: the address may be one that is of no use.
+    serverOf(flags, remote);
     await applyAll(remote, objects, signal);
-    const { token, until } = await issueToken(remote, flags.duration, signal);
+    const made = await makeSecret(options, remote, signal);
     around.err(
-      `ServiceAccount ${SYSTEM_NAMESPACE}/${REMOTE_SERVICE_ACCOUNT} is in place; its token ends at ${until}.\n`,
+      `ServiceAccount ${SYSTEM_NAMESPACE}/${REMOTE_SERVICE_ACCOUNT} is in place; its token ends at ${made.until}.\n`,
     );
-    return secretOf(flags, remote, kubeconfigText(server, remote, token));
+    return made.secret;
   });
   if (flags.applyTo === undefined) {
     around.out(stringify(secret, { aliasDuplicateObjects: false }));
@@ -89,6 +91,32 @@ async function create(flags: CreateFlags, around: Surroundings): Promise<void> {
   around.err(
     `Secret ${flags.secretNamespace}/${secret.metadata.name} is in the cluster of context ${flags.applyTo}.\n`,
   );
+}
+
+export interface SecretOptions {
+  readonly name: string;
+  readonly secretNamespace: string;
+  /** Life of the token (s). */
+  readonly duration: number;
+  /** Address of the API server, where that of the context is not the one to use. */
+  readonly server?: string | undefined;
+  /** Whether the controller may renew the token. */
+  readonly renew: boolean;
+}
+
+/**
+ * A token of the account in the remote, as the Secret that a RemoteCluster names.
+ *
+ * @throws CommandFailure when no kubeconfig that would be accepted can be made; KubeError
+ */
+export async function makeSecret(
+  options: SecretOptions,
+  remote: PersonsCluster,
+  signal: AbortSignal,
+): Promise<{ readonly secret: KubeObject; readonly until: string }> {
+  const server = serverOf(options, remote);
+  const { token, until } = await issueToken(remote, options.duration, signal);
+  return { secret: secretOf(options, kubeconfigText(server, remote, token)), until };
 }
 
 /** Namespaces that are there are left as they are: their labels are somebody's decision. */
@@ -130,7 +158,7 @@ async function issueToken(
   throw new CommandFailure('the server issues no tokens for ServiceAccounts');
 }
 
-function serverOf({ server }: CreateFlags, remote: PersonsCluster): string {
+export function serverOf({ server }: Pick<SecretOptions, 'server'>, remote: PersonsCluster): string {
   const text = server ?? remote.server;
   const { hostname, protocol } = new URL(text);
   if (protocol !== 'https:') throw new UsageError(`--server: ${text} is not an https URL`);
@@ -169,16 +197,15 @@ function kubeconfigText(server: string, { ca, tlsServerName }: PersonsCluster, t
   return text;
 }
 
-function secretOf(flags: CreateFlags, { context }: PersonsCluster, kubeconfig: string): KubeObject {
-  const name = flags.name ?? `${dnsName(context)}-kubeconfig`;
+function secretOf({ name, secretNamespace, renew }: SecretOptions, kubeconfig: string): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: {
       name,
-      namespace: flags.secretNamespace,
+      namespace: secretNamespace,
       labels: { 'app.kubernetes.io/part-of': 'dr-syncer' },
-      ...(flags.renew && { annotations: { [annotation.renewToken]: 'true' } }),
+      ...(renew && { annotations: { [annotation.renewToken]: 'true' } }),
     },
     type: 'Opaque',
     data: { kubeconfig: Buffer.from(kubeconfig).toString('base64') },
@@ -186,7 +213,7 @@ function secretOf(flags: CreateFlags, { context }: PersonsCluster, kubeconfig: s
 }
 
 /** Contexts may be called anything, `arn:aws:eks:...` for one. */
-function dnsName(text: string): string {
+export function dnsName(text: string): string {
   const name = text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')

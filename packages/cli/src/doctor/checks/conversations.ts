@@ -42,6 +42,33 @@ export const conversations: Check = async (context) => {
   return [...findings, ...judgeClocks(clocks)];
 };
 
+/** What each agent says of itself, or why it could not be asked. */
+export async function agentVersions(
+  context: DoctorContext,
+): Promise<{ readonly component: string; readonly version?: string; readonly problem?: string }[]> {
+  const ends = [
+    sourceEnd(context),
+    ...context.remotes.flatMap((one) =>
+      one.client === undefined ? [] : [remoteEnd(context, one, one.client)],
+    ),
+  ];
+  const rows = await Promise.all(
+    ends.map(async (end) => {
+      const findings: Finding[] = [];
+      const { title, hellos } = await visitAll(context, end, findings);
+      const silent = findings.filter(({ check, severity }) => check === 'handshake' && severity !== 'ok');
+      return [
+        ...[...hellos].map(([node, { version }]) => ({
+          component: `agent, ${title}, node ${node}`,
+          version,
+        })),
+        ...silent.map(({ subject, message }) => ({ component: `agent, ${subject}`, problem: message })),
+      ];
+    }),
+  );
+  return rows.flat();
+}
+
 interface End {
   readonly title: string;
   readonly client: KubeClient;
