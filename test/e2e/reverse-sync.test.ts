@@ -81,8 +81,8 @@ describe('Given a standby that was made active, and its source at rest', () => {
       20,
     );
   const slowly = async () => {
-    await writeFile(join(away, 'big'), randomBytes(20 * MIB));
-    await solo.client.patch(replication(), { spec: { pvcConfig: { bandwidthLimit: 4_000 } } }, 'merge');
+    await writeFile(join(away, 'big'), randomBytes(40 * MIB));
+    await solo.client.patch(replication(), { spec: { pvcConfig: { bandwidthLimit: 2_000 } } }, 'merge');
   };
   const app = async () => {
     await solo.client.create(wellKnown.pods, {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -45,6 +46,8 @@ export async function withCluster<T>(
 ): Promise<T> {
   const { access, context, namespace } = await operatorContext(kubeconfigFiles(around, flags), flags.context);
   const cluster = new Cluster(access);
+  // Each call under way listens; Node.js would take more than ten for a leak.
+  setMaxListeners(0, around.signal);
   try {
     return await work(
       {

@@ -4,6 +4,7 @@ import type { Surroundings } from '../surroundings.js';
 import { completion } from './completion.js';
 import { doctor } from './doctor.js';
 import { explain } from './explain.js';
+import { failback } from './failback.js';
 import { failover } from './failover.js';
 import { install } from './install.js';
 import { kubeconfig } from './kubeconfig.js';
@@ -25,6 +26,7 @@ export const commands: readonly MakeCommand[] = [
   doctor,
   explain,
   failover,
+  failback,
   rotateKeys,
   install,
   uninstall,

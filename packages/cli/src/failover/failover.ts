@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { annotation } from '@dr-syncer/api';
-import { isConflict, isNotFound, type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
+import { isNotFound, type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 
 import type { PersonsCluster } from '../cluster-flags.js';
-import type { Activation } from './activation.js';
+import { type Activation, recordActivation } from './activation.js';
 import { confirmFence, writeFence } from './fence.js';
 import { type Inventory, takeInventory } from './inventory.js';
-import { FAILOVER_MANAGER, startStandby } from './start.js';
+import { startStandby } from './start.js';
 
 export interface FailoverOptions {
   readonly cluster: Pick<PersonsCluster, 'client' | 'discovery'>;
@@ -16,6 +15,8 @@ export interface FailoverOptions {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
   readonly now?: () => Date;
+  /** The source was stopped then (ISO 8601), and everything that it had is here: nothing is lost. */
+  readonly stoppedAt?: string;
 }
 
 export interface FailoverResult {
@@ -33,7 +34,6 @@ const FENCE_MS = 30_000;
 const RANK_MS = 60_000;
 const PLACEHOLDER_MS = 60_000;
 const POLL_MS = 500;
-const ATTEMPTS = 5;
 
 /**
  * Makes the standby the application: fences it off from whatever the source still does, releases its volumes, starts it
@@ -45,13 +45,8 @@ const ATTEMPTS = 5;
 export async function failOver(options: FailoverOptions, before: Inventory): Promise<FailoverResult> {
   const { cluster, namespace, say, signal, now = () => new Date() } = options;
   const { client } = cluster;
-  const stateOf = before.activation?.stateOf ?? oldestState(before);
-  const activation = before.activation ?? {
-    phase: 'Starting',
-    startedAt: now().toISOString(),
-    ...(stateOf !== undefined && { stateOf }),
-  };
-  await record(client, namespace, activation, signal);
+  const activation = activationNow(options, before, now());
+  await recordActivation(client, namespace, activation, signal);
   say('marked active: no sync writes here any more');
 
   const volumes = before.claims.flatMap(({ volume }) => volume ?? []);
@@ -72,12 +67,31 @@ export async function failOver(options: FailoverOptions, before: Inventory): Pro
   const finished = now();
   if (notUp.length === 0) {
     const activeAt = activation.activeAt ?? finished.toISOString();
-    await record(client, namespace, { ...activation, phase: 'Active', activeAt }, signal);
+    await recordActivation(client, namespace, { ...activation, phase: 'Active', activeAt }, signal);
   }
   return {
     ...{ notUp, unfenced },
     rpoSeconds: secondsBetween(activation.stateOf, activation.startedAt),
     rtoSeconds: (finished.getTime() - Date.parse(activation.startedAt)) / 1000,
+  };
+}
+
+/** The one that is written down, or a new one; a failback that was begun is given up. */
+function activationNow(
+  { stoppedAt }: Pick<FailoverOptions, 'stoppedAt'>,
+  before: Pick<Inventory, 'activation' | 'lastSyncs'>,
+  now: Date,
+): Activation {
+  const { activation } = before;
+  if (activation !== undefined && activation.phase !== 'Returned') {
+    const { startedAt, activeAt, stateOf } = activation;
+    const phase = activation.phase === 'Returning' ? 'Starting' : activation.phase;
+    return { phase, startedAt, ...(activeAt && { activeAt }), ...(stateOf && { stateOf }) };
+  }
+  const stateOf = stoppedAt ?? activation?.returnedAt ?? oldestState(before);
+  return {
+    ...{ phase: 'Starting', startedAt: stoppedAt ?? now.toISOString() },
+    ...(stateOf !== undefined && { stateOf }),
   };
 }
 
@@ -88,31 +102,8 @@ export function oldestState({ lastSyncs }: Pick<Inventory, 'lastSyncs'>): string
   return states.filter((state) => state !== undefined).sort()[0];
 }
 
-/** Writes the activation down, unless it says the same already. */
-async function record(
-  client: KubeClient,
-  name: string,
-  activation: Activation,
-  signal: AbortSignal,
-): Promise<void> {
-  const ref = { resource: wellKnown.namespaces, name };
-  const text = JSON.stringify(activation);
-  for (let attempt = 1; ; attempt += 1) {
-    const namespace = await client.get(ref, { signal });
-    if (namespace.metadata.annotations?.[annotation.active] === text) return;
-    const { resourceVersion } = namespace.metadata;
-    const body = { metadata: { resourceVersion, annotations: { [annotation.active]: text } } };
-    try {
-      await client.patch(ref, body, 'merge', { fieldManager: FAILOVER_MANAGER, signal });
-      return;
-    } catch (err) {
-      if (!isConflict(err) || attempt === ATTEMPTS) throw err;
-    }
-  }
-}
-
 /** Placeholder pods hold volumes mounted, and a volume that only one node may have could not go to its pod's. */
-async function releaseVolumes(
+export async function releaseVolumes(
   client: KubeClient,
   placeholders: readonly KubeObject[],
   say: (line: string) => void,

@@ -107,7 +107,7 @@ async function listClaims(client: KubeClient, namespace: string, signal: AbortSi
   }));
 }
 
-async function listPlaceholders(
+export async function listPlaceholders(
   client: KubeClient,
   namespace: string,
   signal: AbortSignal,

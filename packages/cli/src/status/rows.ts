@@ -10,7 +10,15 @@ import type { RemoteClusterView, ReplicationView } from './view.js';
 const MESSAGE = 100;
 
 const colours: Readonly<Record<string, Colour>> = {
-  ...{ Completed: 'green', Ready: 'green', Active: 'yellow', Starting: 'yellow', Running: 'cyan' },
+  ...{
+    Completed: 'green',
+    Ready: 'green',
+    Active: 'yellow',
+    Starting: 'yellow',
+    Returning: 'yellow',
+    Returned: 'yellow',
+    Running: 'cyan',
+  },
   ...{ Failed: 'red', Degraded: 'yellow', Paused: 'yellow' },
 };
 

@@ -3,7 +3,7 @@ import { recordOf } from '@dr-syncer/controller';
 import type { KubeClient, KubeObject } from '@dr-syncer/kube';
 import { wellKnown } from '@dr-syncer/kube';
 
-import { activationOf } from '../failover/activation.js';
+import { type Activation, activationOf } from '../failover/activation.js';
 import { readLastSyncs } from '../failover/last-sync.js';
 import { ageSeconds } from './view.js';
 
@@ -11,8 +11,11 @@ import { ageSeconds } from './view.js';
 export interface StandbyView {
   readonly namespace: string;
   readonly sourceNamespace: string;
-  /** Standby: syncs write to it. Starting: a failover was begun. Active: the application runs here. */
-  readonly state: 'Standby' | 'Starting' | 'Active';
+  /**
+   * Standby: syncs write to it. Starting: a failover was begun. Active: the application runs here. Returning, Returned: a
+   * failback is under way.
+   */
+  readonly state: 'Standby' | Activation['phase'];
   /** ISO 8601: when the failover began. */
   readonly activeSince?: string;
   readonly syncs: readonly {

@@ -4,7 +4,7 @@ import { type Refusal } from '@dr-syncer/identity';
 
 import { decideIdentities, type End, type IdentityDecision, type MoverPolicy } from './identities.js';
 import { identityStatus, lossesOf, lossesStatus } from './identity-status.js';
-import { type Pod, workloadPods } from './pods.js';
+import { workloadsOfClaim } from './resting-workloads.js';
 import { selectedClaims } from './selected-claims.js';
 
 /** What the next transfer of a volume would run as, if it began now. */
@@ -36,19 +36,18 @@ export async function explainIdentities(
   signal: AbortSignal,
 ): Promise<VolumeExplanation[]> {
   const { replication, source, destination, policy } = options;
-  const [sourceNamespace, destinationNamespace, claims, pods] = await Promise.all([
+  const [sourceNamespace, destinationNamespace, claims] = await Promise.all([
     source.client.get({ resource: wellKnown.namespaces, name: options.sourceNamespace }, { signal }),
     namespaceOrNew(destination, options.destinationNamespace, signal),
     selectedClaims(source, options.sourceNamespace, replication.spec, signal),
-    source.client.list<Pod>(wellKnown.pods, { namespace: options.sourceNamespace, signal }),
   ]);
-  return claims.map((name) => {
-    const workloads = workloadPods(pods.items, name);
-    return explained(
-      name,
-      decideIdentities({ replication, sourceNamespace, destinationNamespace, workloads, policy }),
-    );
-  });
+  return Promise.all(
+    claims.map(async (name) => {
+      const workloads = await workloadsOfClaim(source.client, options.sourceNamespace, name, signal);
+      const ends = { replication, sourceNamespace, destinationNamespace, policy };
+      return explained(name, decideIdentities({ ...ends, workloads }));
+    }),
+  );
 }
 
 /** One that is not there yet will be made without annotations. */

@@ -1,7 +1,7 @@
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 
 import { decideIdentities, type End, type IdentityDecision } from './identities.js';
-import { type Pod, workloadPods } from './pods.js';
+import { workloadsOfClaim } from './resting-workloads.js';
 import type { VolumeEnd, VolumeSync } from './sync-volume.js';
 
 /** A decision with the annotations that it was made from. */
@@ -21,14 +21,13 @@ export async function decideNow(
   signal: AbortSignal,
 ): Promise<DecisionNow> {
   const { replication, claim, source, destination, policy } = sync;
-  const [sourceNamespace, destinationNamespace, pods] = await Promise.all([
+  const [sourceNamespace, destinationNamespace, workloads] = await Promise.all([
     namespaceOf(source, signal),
     namespaceOf(destination, signal),
-    source.cluster.client.list<Pod>(wellKnown.pods, { namespace: source.namespace.metadata.name, signal }),
+    workloadsOfClaim(source.cluster.client, source.namespace.metadata.name, claim, signal),
   ]);
   const decision = decideIdentities({
-    ...{ replication, sourceNamespace, destinationNamespace, policy },
-    workloads: workloadPods(pods.items, claim),
+    ...{ replication, sourceNamespace, destinationNamespace, policy, workloads },
   });
   return {
     decision,

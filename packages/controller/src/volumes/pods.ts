@@ -58,15 +58,20 @@ export function workloadPods(pods: readonly Pod[], claim: string): WorkloadPod[]
       const names = (pod.spec.volumes ?? [])
         .filter((one) => one.persistentVolumeClaim?.claimName === claim)
         .map((one) => one.name);
-      const containers = (pod.spec.containers ?? []).filter((container) =>
-        container.volumeMounts?.some((mount) => names.includes(mount.name)),
-      );
-      return {
-        name: pod.metadata.name,
-        securityContext: pod.spec.securityContext,
-        containers: containers.map(({ name, securityContext }) => ({ name, securityContext })),
-      };
+      return podView(pod.metadata.name, pod.spec, names);
     });
+}
+
+/** A pod as far as an identity looks at it: its context, and those of the containers that mount one of the volumes. */
+export function podView(name: string, spec: Pod['spec'], volumes: readonly string[]): WorkloadPod {
+  const containers = (spec.containers ?? []).filter((container) =>
+    container.volumeMounts?.some((mount) => volumes.includes(mount.name)),
+  );
+  return {
+    name,
+    securityContext: spec.securityContext,
+    containers: containers.map((one) => ({ name: one.name, securityContext: one.securityContext })),
+  };
 }
 
 /** Its containers have ended and are not started again. */

@@ -77,7 +77,7 @@ function kedaPausing(key: string, valueFor: (running: number) => string | undefi
     park: (object, running) => {
       const value = valueFor(running);
       if (value === undefined) return undefined;
-      const original = noted(object, key) ?? '';
+      const original = noted(object, annotation.originalPaused) ?? noted(object, key) ?? '';
       return { metadata: { annotations: { [key]: value, [annotation.originalPaused]: original } } };
     },
     unpark: (object) => {

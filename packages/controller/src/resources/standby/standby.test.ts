@@ -164,6 +164,8 @@ describe('Given something that is at rest already, as a source after a planned f
     ['a Deployment', object('apps/v1', 'Deployment', { replicas: 3 })],
     ['a CronJob', object('batch/v1', 'CronJob', { suspend: false })],
     ['a DaemonSet', object('apps/v1', 'DaemonSet', { template })],
+    ['a ScaledObject', object('keda.sh/v1alpha1', 'ScaledObject', {})],
+    ['a ScaledJob', object('keda.sh/v1alpha1', 'ScaledJob', {})],
   ])(
     'When %s is brought to rest once more Then starting it still gives what there was first',
     (_name, source) => {
