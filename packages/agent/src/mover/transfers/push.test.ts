@@ -196,6 +196,17 @@ describe('Given an agent with volumes', () => {
     expect(await readFile(join(to.path, 'big'), 'utf8')).toBe('old');
   });
 
+  test('When the destination is full of what has no source any more, then that goes first and the rest fits', async () => {
+    to = await agent.kubelet.volume({ tmpfsBytes: 6_000_000 });
+    await writeFile(join(to.path, 'file'), 'old');
+    await writeFile(join(to.path, 'gone'), Buffer.alloc(2_000_000, 'x'));
+    await mkdir(join(to.path, '.dr-syncer-partial'));
+    await writeFile(join(to.path, '.dr-syncer-partial/other'), Buffer.alloc(2_000_000, 'y'));
+    await writeFile(join(from.path, 'file'), randomBytes(4_000_000));
+    expect(await agent.push(from, to, privileged)).toMatchObject({ phase: 'Succeeded' });
+    expect(differences(from, to)).toEqual([]);
+  });
+
   test('When the host key is another one, then nothing is sent', async () => {
     const other = await agent.bench.key('other');
     await writeFile(join(from.path, 'file'), 'x');

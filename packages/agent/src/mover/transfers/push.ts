@@ -10,7 +10,7 @@ import { ErrorLog } from './error-log.js';
 import { JobFiles } from './job-files.js';
 import { isTransient, transferError } from './outcome.js';
 import { type RsyncOutput, RsyncOutputReader } from './progress.js';
-import { pushOptions, remoteTarget } from './rsync-options.js';
+import { pushOptions, remoteTarget, type RoomOptions } from './rsync-options.js';
 import { sshRemoteShell, type SshTools } from './ssh-command.js';
 
 export interface PushDeps {
@@ -26,7 +26,7 @@ export interface PushSpec {
   readonly identity: Identity;
   readonly key: TransferKey;
   readonly destination: TransferDestination;
-  readonly options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'>;
+  readonly options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions;
   readonly onOutput: (output: RsyncOutput) => void;
 }
 
@@ -56,11 +56,21 @@ const VOLUME_PATH = `/proc/self/fd/${VOLUME_FD}`;
 const ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C' };
 
 /**
+ * As `push`. A destination that is full gets another run that removes first: what has no source any more, and what is
+ * left of a transfer that broke off, may be all the room that is missing, and nobody else would ever free it.
+ */
+export async function pushMakingRoom(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
+  const end = await push(deps, spec, signal);
+  if (end.error?.code !== 'DestinationFull' || !spec.options.delete || signal.aborted) return end;
+  return push(deps, { ...spec, options: { ...spec.options, deleteFirst: true } }, signal);
+}
+
+/**
  * Runs one rsync from the volume to the destination, to its end. Never rejects.
  *
  * @param signal ends it; the reason, a DrError, is the error then
  */
-export async function push(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
+async function push(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
   let files: JobFiles | undefined;
   try {
     await spec.volume.assertMounted();

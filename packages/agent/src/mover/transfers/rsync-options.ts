@@ -4,9 +4,14 @@ import type { TransferDestination, TransferOptions } from '@dr-syncer/ssh';
 /** Holds what there is of a file whose transfer was cut off, in the directory of the file. */
 export const PARTIAL_DIR = '.dr-syncer-partial';
 
+export interface RoomOptions {
+  /** What has no source any more, and what is left of broken transfers, goes before anything comes. */
+  readonly deleteFirst?: boolean;
+}
+
 /** rsync's options of a push, each with its reason. */
 export function pushOptions(
-  options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'>,
+  options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions,
   { identity: receiving, rootModesAgree }: Pick<TransferDestination, 'identity' | 'rootModesAgree'>,
 ): string[] {
   const facts = { delete: options.delete, rootModesAgree };
@@ -21,7 +26,7 @@ export function pushOptions(
     // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy.
     `--partial-dir=${PARTIAL_DIR}`,
     // Found during the transfer, done at its end: a transfer that breaks off has removed nothing.
-    ...(options.delete ? ['--delete-delay'] : []),
+    ...(options.delete ? [options.deleteFirst === true ? '--delete-before' : '--delete-delay'] : []),
     ...(options.bandwidthLimitKiB > 0 ? [`--bwlimit=${options.bandwidthLimitKiB}`] : []),
     // Both ends count it, and each tells the other that it is still at work.
     `--timeout=${options.stallTimeoutSeconds}`,

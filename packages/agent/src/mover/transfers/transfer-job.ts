@@ -13,7 +13,7 @@ import type { OpenVolume } from '../volumes/open-volume.js';
 import { withAttempts } from './attempts.js';
 import { Estimator } from './estimate.js';
 import type { ProgressReport, RsyncOutput } from './progress.js';
-import { push, type PushDeps, type PushEnd } from './push.js';
+import { type PushDeps, type PushEnd, pushMakingRoom } from './push.js';
 import { Rate } from './rate.js';
 import { checkHost } from './ssh-command.js';
 import { parseStatsLine, type RsyncStats } from './stats.js';
@@ -167,7 +167,8 @@ export class TransferJob implements Transfer {
     const end = await withAttempts(
       {
         ...{ attempts, totalTimeoutSeconds },
-        run: (signal) => push(this.#deps, { volume, identity, key, destination, options, onOutput }, signal),
+        run: (signal) =>
+          pushMakingRoom(this.#deps, { volume, identity, key, destination, options, onOutput }, signal),
         onAttempt: (attempt) => this.#again(attempt),
         onWaiting: ({ code, message }) => this.#change({ phase: 'Waiting', error: { code, message } }),
       },
