@@ -174,6 +174,36 @@ describe('Given a volume and its copy', () => {
     expect((await sync('four')).phase).toBe('Completed');
   }, 240_000);
 
+  test('When little has changed Then only that is looked at, and nothing where nothing has; a copy that was touched is compared as a whole', async () => {
+    for (let index = 0; index < 20; index += 1) await writeFile(join(from, `file-${index}`), `${index}`);
+    const all = await sync('two');
+    expect(all.volume).toMatchObject({
+      scope: 'All',
+      verification: { mode: 'counts', result: 'Passed', checked: 21 },
+    });
+    // What is younger than two seconds counts as changed once more.
+    await sleep(3_100);
+    await sync('three');
+
+    expect((await sync('four')).volume).toMatchObject({
+      ...{ scope: 'None', filesTransferred: 0, filesTotal: 21, percent: 100 },
+      verification: { result: 'Passed', checked: 21 },
+    });
+    await writeFile(join(from, 'file-7'), 'new');
+    await rm(join(from, 'file-8'));
+    const changed = await sync('five');
+    expect(changed.volume).toMatchObject({ scope: 'Changed', filesTransferred: 1, filesDeleted: 1 });
+    expect(changed.volume.verification).toMatchObject({ result: 'Passed', checked: 20 });
+    expect(await differencesOf(from, to)).toEqual([]);
+
+    await writeFile(join(to, 'file-9'), 'x');
+    const touched = await sync('six');
+    expect(touched.volume).toMatchObject({ scope: 'All', scopeReason: expect.stringContaining('the copy') });
+    expect(await differencesOf(from, to)).toEqual([]);
+    await patch({ spec: { pvcConfig: { fullScanSeconds: 0 } } });
+    expect((await sync('seven')).volume).toMatchObject({ scope: 'All' });
+  }, 240_000);
+
   test('When most of the source is gone Then the copy stays, until that run is confirmed', async () => {
     for (const file of ['a', 'b', 'c', 'd']) await writeFile(join(from, file), file);
     await sync('two');

@@ -32,7 +32,8 @@ export class Mover {
    */
   static async start(dir: string, helper: string): Promise<Mover> {
     const at = (name: string) => join(dir, name);
-    for (const name of ['shared', 'private', 'kubelet/pods']) await mkdir(at(name), { recursive: true });
+    for (const name of ['shared', 'private', 'surveys', 'kubelet/pods'])
+      await mkdir(at(name), { recursive: true });
     const index = createRequire(import.meta.url).resolve('@dr-syncer/agent');
     const child = spawn(process.execPath, [join(dirname(index), 'main.js'), 'mover'], {
       env: {
@@ -41,6 +42,7 @@ export class Mover {
         SOCKET_DIR: at('shared'),
         PRIVATE_DIR: at('private'),
         KUBELET_DIR: at('kubelet'),
+        SURVEY_DIR: at('surveys'),
         ATTRIBUTES_HELPER: helper,
       },
       stdio: ['ignore', 'inherit', 'inherit'],

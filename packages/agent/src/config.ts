@@ -33,6 +33,9 @@ const environment = z.object({
     .transform((text) => text.split(',').filter(Boolean))
     .pipe(z.array(directory)),
   ATTRIBUTES_HELPER: directory.default('/usr/local/libexec/dr-syncer-attributes'),
+  SURVEY_HELPER: directory.default('/usr/local/libexec/dr-syncer-survey'),
+  /** Of the mover alone too; too large for memory. */
+  SURVEY_DIR: directory.default('/var/lib/dr-syncer-surveys'),
   NSS_WRAPPER: z.string().default('libnss_wrapper.so'),
 });
 

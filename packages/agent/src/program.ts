@@ -79,6 +79,8 @@ async function mover({ config, logger, registry, signal }: Context): Promise<voi
       rsyncPath: '/usr/bin/rsync',
       sshPath: '/usr/bin/ssh',
       attributesPath: config.ATTRIBUTES_HELPER,
+      surveyPath: config.SURVEY_HELPER,
+      surveyDir: config.SURVEY_DIR,
       nssWrapperPath: config.NSS_WRAPPER,
     },
     { signal, logger, registry, onListening: () => started(signal) },

@@ -280,6 +280,11 @@ const table = {
     remedy: 'Another transfer writes to the volume. If it should not, look for a second Replication of it.',
   },
   DestinationFull: { kind: 'wait', remedy: 'Grow the volume at the destination or free space in it.' },
+  VerificationFailed: {
+    kind: 'retry',
+    remedy:
+      'The next sync compares every file by content and puts the copy right. If it fails again, look at the disks of both ends.',
+  },
   RsyncTooOld: { kind: 'terminal', remedy: 'Privileged movers need rsync 3.5 or newer in the agent image.' },
   // Agent protocol
   GrantNotFound: {

@@ -7,6 +7,7 @@ import { type Handlers, type Params, Peer, type Result } from '@dr-syncer/ssh';
 import type { Permissions } from './permissions/permissions.js';
 import type { ReceiverOwner, Receivers } from './receivers/receivers.js';
 import type { Transfers } from './transfers/transfers.js';
+import type { Surveys } from './surveys/surveys.js';
 import { watchTransfer } from './transfers/watch.js';
 import type { VolumeLocator } from './volumes/locate.js';
 
@@ -21,6 +22,7 @@ export interface ControlServerOptions {
     params: Params<'volumes.measure'>,
     signal: AbortSignal,
   ) => Promise<Result<'volumes.measure'>>;
+  readonly surveys: Surveys;
   readonly permissions: Permissions;
   readonly hello: () => Result<'hello'>;
   readonly metrics: () => Promise<MetricFamily[]>;
@@ -77,12 +79,14 @@ export class MoverControlServer {
   }
 
   #handlers(peer: Peer, owner: ReceiverOwner): Handlers {
-    const { locator, receivers, transfers, permissions, hello, metrics } = this.#options;
+    const { locator, receivers, transfers, surveys, permissions, hello, metrics } = this.#options;
     return {
       hello,
       metrics: async () => ({ families: await metrics() }),
       'volumes.locate': (ref) => locator.locate(ref),
       'volumes.measure': (params, { signal }) => this.#options.measure(params, signal),
+      'volumes.survey': (params, { signal }) => surveys.survey(params, signal),
+      'surveys.keep': async (params) => ({ kept: await surveys.keep(params) }),
       'receivers.open': (grant) => receivers.open(owner, grant),
       'receivers.close': async ({ id }) => ({ closed: await receivers.close(owner, id) }),
       'receivers.start': (params) => receivers.start(owner, params),

@@ -39,6 +39,7 @@ const plain: TransferOptions = {
   totalTimeoutSeconds: 0,
   attempts: 1,
   checksum: false,
+  scope: 'All',
   devices: true,
   fileCapabilities: true,
 };

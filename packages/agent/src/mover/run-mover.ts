@@ -16,6 +16,8 @@ import { ProcessCgroups, readOwnCgroups } from './process/cgroup.js';
 import { VerifiedLauncher } from './process/launch.js';
 import { Receivers } from './receivers/receivers.js';
 import { RsyncFacts } from './rsync-facts.js';
+import { SurveyStore } from './surveys/survey-store.js';
+import { Surveys } from './surveys/surveys.js';
 import { JobStore } from './transfers/job-store.js';
 import { Transfers } from './transfers/transfers.js';
 import { VolumeLocator } from './volumes/locate.js';
@@ -42,6 +44,10 @@ export interface MoverConfig {
   readonly sshPath: string;
   /** dr-syncer-attributes, compiled from `native/` of this package. */
   readonly attributesPath: string;
+  /** dr-syncer-survey, compiled from there too. */
+  readonly surveyPath: string;
+  /** What surveys saw is kept here. Exists; of this container alone; worth keeping over a restart of it. */
+  readonly surveyDir: string;
   /** libnss_wrapper.so */
   readonly nssWrapperPath: string;
   readonly limits?: Partial<MoverLimits>;
@@ -102,10 +108,13 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
   });
   const cgroups = await ProcessCgroups.find(await readMounts(), await readOwnCgroups());
   const verified = new VerifiedLauncher({ launch, verify: verifyProcess }, directories.gates, cgroups);
+  const store = await SurveyStore.open(config.surveyDir);
+  const surveys = new Surveys({ locator, rsync, launcher: verified, path: config.surveyPath, store });
   const transfers: Transfers = new Transfers({
     locator,
     rsync,
     push: { launcher: verified, rsyncPath: rsync.path, tools: config, jobsDir: directories.jobs },
+    surveys: store,
     store: new JobStore(directories.states, logger),
     maxLive: limits.transfers,
     maxEnded: limits.endedTransfers,
@@ -143,6 +152,7 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
       rsync.assertMay(params.identity);
       return measureVolume({ launcher: verified, locator, rsyncPath: rsync.path }, params, stop);
     },
+    surveys,
     permissions,
     logger,
     metrics: () => metricFamilies(registry, 'dr_syncer_mover_'),

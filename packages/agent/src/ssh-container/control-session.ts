@@ -97,6 +97,9 @@ function handlersFor(deps: ControlDeps, peer: Peer, by: string): Handlers {
     'volumes.locate': (params, { signal }) => mover.request('volumes.locate', params, { signal }),
     'volumes.measure': (params, { signal }) =>
       mover.request('volumes.measure', params, { signal, timeoutMs: 0 }),
+    'volumes.survey': (params, { signal }) =>
+      mover.request('volumes.survey', params, { signal, timeoutMs: 0 }),
+    'surveys.keep': (params, { signal }) => mover.request('surveys.keep', params, { signal }),
     'grants.open': (grant, { signal }) => grants.open(grant, by, signal),
     'grants.close': async ({ id }) => ({ closed: await grants.close(id) }),
     'grants.pace': ({ id, bytesPerSecond }) => ({ paced: grants.pace(id, bytesPerSecond) }),

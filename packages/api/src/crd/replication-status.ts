@@ -9,6 +9,7 @@ export const volumePhases = [
   'Preparing',
   'Transferring',
   'SettingPermissions',
+  'Verifying',
   'Succeeded',
   'Failed',
   'Skipped',
@@ -60,6 +61,17 @@ const permissions = z
   })
   .describe('What was done to group, mode and label of what arrived, counted in entries.');
 
+const verification = z
+  .object({
+    mode: z.string(),
+    result: z.string().describe('Passed, Failed or NotChecked.'),
+    message: z.string().optional(),
+    checked: z.int().optional().describe('Entries that were compared.'),
+    differences: z.array(z.string()).max(10).optional().describe('The first that differ.'),
+    time: timestamp,
+  })
+  .describe('Whether the copy was found to be what the source is.');
+
 const loss = z.object({ what: z.string(), description: z.string() });
 
 export const volumeStatus = z.object({
@@ -92,6 +104,14 @@ export const volumeStatus = z.object({
   destinationNode: z.string().optional(),
   identity: volumeIdentity.optional(),
   permissions: permissions.optional(),
+  scope: z
+    .string()
+    .optional()
+    .describe(
+      'What the last transfer looked at: None (both ends are as the one before left them), Changed or All.',
+    ),
+  scopeReason: z.string().optional().describe('Why all.'),
+  verification: verification.optional(),
   losses: z
     .array(loss)
     .max(16)

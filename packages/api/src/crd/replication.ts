@@ -140,6 +140,20 @@ const pvcConfig = z.object({
     })
     .default({ percent: 50 })
     .describe('Protects the copy from a source that is empty, shrunken or not the right one.'),
+  verification: z
+    .enum(['none', 'counts'])
+    .default('counts')
+    .describe(
+      'How a copy is checked after its transfer: counts compares the numbers of files, directories, links and bytes.',
+    ),
+  fullScanSeconds: z
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .default(86_400)
+    .describe(
+      'Within this time of a comparison of everything, a sync looks only at what has changed by the records of the agents. 0: each sync compares everything.',
+    ),
   priority: z
     .int()
     .min(-1000)

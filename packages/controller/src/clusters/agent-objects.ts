@@ -78,6 +78,8 @@ function podSpec(settings: AgentSettings): Record<string, unknown> {
       { name: 'fence', configMap: { name: agentNames.fenceConfigMap, optional: true } },
       { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
       { name: 'mover', emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } },
+      // What volumes were like at the last sync: 16 bytes an entry, and no more than survey-store.ts lets there be.
+      { name: 'surveys', emptyDir: { sizeLimit: '2Gi' } },
       { name: 'pods', hostPath: { path: `${settings.kubeletDir}/pods`, type: 'Directory' } },
       ...hostPaths(settings).map(({ name, path }) => ({ name, hostPath: { path } })),
     ],
@@ -171,6 +173,7 @@ function moverContainer(settings: AgentSettings): Record<string, unknown> {
     volumeMounts: [
       { name: 'run', mountPath: '/run/dr-syncer' },
       { name: 'mover', mountPath: '/run/dr-syncer-mover' },
+      { name: 'surveys', mountPath: '/var/lib/dr-syncer-surveys' },
       // Volumes that kubelet mounts later appear here.
       { name: 'pods', mountPath: `${kubeletDir}/pods`, mountPropagation: 'HostToContainer' },
       // Where they are on the node, so that a PV's own path leads to it.

@@ -1,10 +1,11 @@
-import { type Replication, toDrError } from '@dr-syncer/api';
+import { type Identity, type Replication, toDrError } from '@dr-syncer/api';
 import { rootModesAgree } from '@dr-syncer/identity';
-import type { Grant, Peer, Result, TransferOptions } from '@dr-syncer/ssh';
+import type { Grant, Peer, Result, Survey, TransferOptions } from '@dr-syncer/ssh';
 
 import type { AgentEndpoint } from '../clusters/agents.js';
 import type { Counts } from './guard/deletion-guard.js';
 import { confirmedRun, guardCodes, guardTransfer, stoppedRun } from './guard/guard.js';
+import { conditionsOf, type Scope, scopeOf } from './surveys/scope.js';
 import { CALL_MS, refOf, type TransferIds, type VolumeTransfer } from './volume-transfer.js';
 
 /** Attempts of the agent on one grant: about five minutes without a connection. */
@@ -23,8 +24,18 @@ export interface TransferWay {
   readonly endpoint: AgentEndpoint;
 }
 
+/** What was found out about both volumes before a transfer, and what it was decided to look at. */
+export interface Begun {
+  readonly startedAt: string;
+  readonly scope: Scope;
+  readonly conditions: string;
+  readonly source: Survey | undefined;
+  readonly copy: Survey | undefined;
+}
+
 /**
- * Has the guard look at both volumes, then opens the grant at the destination and starts the transfer at the source.
+ * Has both volumes surveyed and the guard decide, then opens the grant at the destination and starts the transfer at the
+ * source; not when both are as the last transfer left them.
  *
  * @throws DrError what the agents say; SourceEmpty, SourceVolumeChanged, DeletionGuard
  */
@@ -33,11 +44,12 @@ export async function beginTransfer(
   ids: TransferIds,
   way: TransferWay,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Begun> {
   const { source, destination, identities, replication } = transfer;
   const { sender, receiver, endpoint } = way;
   const call = { signal, timeoutMs: CALL_MS };
-  const [prepared, target] = await Promise.all([
+  const startedAt = new Date().toISOString();
+  const [prepared, target, sourceSurvey, copySurvey] = await Promise.all([
     sender.request(
       'transfers.prepare',
       {
@@ -49,14 +61,19 @@ export async function beginTransfer(
       call,
     ),
     receiver.request('volumes.locate', refOf(destination.volume), call),
+    surveyOf(sender, source.volume, identities.source, signal, ids.holder),
+    surveyOf(receiver, destination.volume, identities.destination, signal),
   ]);
-  await guard(transfer, way, { source: prepared.volume, destination: target }, signal);
-  const grant = grantOf(transfer, ids, prepared.publicKey, endpoint);
-  const { path } = await receiver.request('grants.open', grant, call);
+  const surveys = { source: sourceSurvey, copy: copySurvey };
+  await guard(transfer, way, { source: prepared.volume, destination: target }, surveys, signal);
   const facts = {
     rootModesAgree: rootModesAgree(prepared.volume.rootMode, target.rootMode, identities.destination),
   };
   transfer.onFacts(facts);
+  const begun = { startedAt, ...surveys, ...decideScope(transfer, surveys, facts) };
+  if (begun.scope.scope === 'None') return begun;
+  const grant = grantOf(transfer, ids, prepared.publicKey, endpoint);
+  const { path } = await receiver.request('grants.open', grant, call);
   const { host, port, hostKeys } = endpoint;
   await sender.request(
     'transfers.start',
@@ -67,21 +84,75 @@ export async function beginTransfer(
         identity: identities.destination,
         ...facts,
       },
-      options: { ...optionsOf(replication), ...identities.preserve },
+      options: {
+        ...optionsOf(replication),
+        ...identities.preserve,
+        scope: begun.scope.scope,
+        checksum: transfer.byContent,
+      },
     },
     call,
   );
+  return begun;
+}
+
+function decideScope(
+  { replication, identities, source, destination, byContent }: VolumeTransfer,
+  surveys: Pick<Begun, 'source' | 'copy'>,
+  facts: { readonly rootModesAgree: boolean },
+): Pick<Begun, 'scope' | 'conditions'> {
+  const { excludePaths = [], fullScanSeconds } = replication.spec.pvcConfig;
+  const claims = [source.volume.claim.metadata.uid, destination.volume.claim.metadata.uid];
+  const { idMap, preserve } = identities;
+  const ends = [identities.source, identities.destination];
+  const conditions = conditionsOf([claims, ends, idMap, preserve, excludePaths, facts]);
+  const scope = scopeOf({
+    ...{ ...surveys, conditions, fullScanSeconds },
+    hasExclusions: excludePaths.length > 0,
+    now: Date.now(),
+  });
+  if (byContent) return { conditions, scope: { scope: 'All', reason: 'the last verification failed' } };
+  return { conditions, scope };
+}
+
+/**
+ * Undefined: it could not be made. A volume that can't be surveyed is one that all is compared of, and whatever is wrong
+ * with it, the transfer says.
+ *
+ * @param holder compares it with the last good transfer of this one
+ */
+export async function surveyOf(
+  peer: Peer,
+  volume: VolumeTransfer['source']['volume'],
+  identity: Identity,
+  signal: AbortSignal,
+  holder?: string,
+): Promise<Survey | undefined> {
+  const compare = holder === undefined ? {} : { compare: { holder, with: 'kept' as const } };
+  try {
+    const params = { volume: refOf(volume), identity, ...compare };
+    return await peer.request('volumes.survey', params, { signal, timeoutMs: COUNT_MS });
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
 }
 
 async function guard(
   transfer: VolumeTransfer,
   { sender, receiver }: TransferWay,
   volumes: Record<'source' | 'destination', Result<'volumes.locate'>>,
+  surveys: Pick<Begun, 'source' | 'copy'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { replication, request, source, destination, identities } = transfer;
   const { deletionGuard, excludePaths = [] } = replication.spec.pvcConfig;
-  const count = (peer: Peer, at: typeof source, identity: typeof identities.source): Promise<Counts> =>
+  // What is excluded only rsync can leave out of the count.
+  const counted = (survey: Survey | undefined): Counts | undefined =>
+    excludePaths.length === 0 && survey?.complete === true
+      ? { files: survey.entries, bytes: survey.bytes }
+      : undefined;
+  const count = (peer: Peer, at: typeof source, identity: Identity): Promise<Counts> =>
     peer.request(
       'volumes.measure',
       { volume: refOf(at.volume), identity, excludePaths },
@@ -99,8 +170,8 @@ async function guard(
       percent: deletionGuard.percent,
       confirmed: confirmedRun(replication),
       run: request,
-      countSource: () => count(sender, source, identities.source),
-      countCopy: () => count(receiver, destination, identities.destination),
+      countSource: async () => counted(surveys.source) ?? count(sender, source, identities.source),
+      countCopy: async () => counted(surveys.copy) ?? count(receiver, destination, identities.destination),
     });
   } catch (err) {
     const problem = toDrError(err);
@@ -139,7 +210,7 @@ function grantOf(
 
 function optionsOf({
   spec: { pvcConfig },
-}: Replication): Omit<TransferOptions, 'devices' | 'fileCapabilities'> {
+}: Replication): Omit<TransferOptions, 'devices' | 'fileCapabilities' | 'scope' | 'checksum'> {
   return {
     delete: true,
     excludePaths: pvcConfig.excludePaths ?? [],
@@ -148,6 +219,5 @@ function optionsOf({
     stallTimeoutSeconds: pvcConfig.stallTimeoutSeconds,
     totalTimeoutSeconds: pvcConfig.timeoutSeconds,
     attempts: AGENT_ATTEMPTS,
-    checksum: false,
   };
 }

@@ -1,6 +1,5 @@
 import { DrError, type ErrorCode, type Identity, type Replication, type VolumeStatus } from '@dr-syncer/api';
 import { type KubeObject, sleep } from '@dr-syncer/kube';
-import type { TransferState } from '@dr-syncer/ssh';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
@@ -11,12 +10,13 @@ import { decideNow } from './identity-now.js';
 import { identityStatus, type Losses, lossesOf, lossesStatus } from './identity-status.js';
 import { ensureMounted, type MountedVolume } from './mounts.js';
 import { applyPermissions, needsPermissions, permissionsLosses, permissionsStatus } from './permissions.js';
-import { volumeProgress } from './progress.js';
+import { scopeStatus, volumeProgress } from './progress.js';
 import { watchHolders } from './placeholders/holder-watch.js';
 import type { Placed } from './scheduler/volume-scheduler.js';
 import type { VolumeServices } from './services.js';
-import { transferVolume } from './transfer.js';
-import { CALL_MS, refOf } from './volume-transfer.js';
+import { settle } from './surveys/settle.js';
+import { type Transferred, transferVolume } from './transfer.js';
+import { CALL_MS, refOf, type VolumeTransfer } from './volume-transfer.js';
 
 export interface VolumeEnd {
   readonly cluster: Cluster;
@@ -155,24 +155,33 @@ async function transfer(
   onStatus({ phase: 'Transferring', sourceNode: from.node, destinationNode: to.node });
   let losses = lossesStatus(lossesOf(identities, { rootModesAgree: false }));
   const share = sync.services.bandwidth.join(sync.remote, replication.spec.pvcConfig.bandwidthLimit);
-  const state = await transferVolume(
-    {
-      ...{ replication, request, identities, share },
-      source: { agents: source.agents, volume: from },
-      destination: { agents: destination.agents, volume: to },
-      record: guardRecord(sync.direction, { from, to }),
-      onStopped: (stopped) => rememberStop(sync, { from, to }, stopped, signal),
-      onState: (progress) => onStatus(volumeProgress(progress)),
-      onFacts: (facts) => {
-        losses = lossesStatus(lossesOf(identities, facts));
-        onStatus({ losses });
-      },
+  const record = guardRecord(sync.direction, { from, to });
+  const volume: VolumeTransfer = {
+    ...{ replication, request, identities, share, record },
+    source: { agents: source.agents, volume: from },
+    destination: { agents: destination.agents, volume: to },
+    byContent: record?.differs === true,
+    onStopped: (stopped) => rememberStop(sync, { from, to }, stopped, signal),
+    onState: (progress) => onStatus(volumeProgress(progress)),
+    onFacts: (facts) => {
+      losses = lossesStatus(lossesOf(identities, facts));
+      onStatus({ losses });
     },
-    signal,
-  ).finally(() => share.leave());
+  };
+  const transferred = await transferVolume(volume, signal).finally(() => share.leave());
+  const { state } = transferred;
   losses = [...losses, ...(await setPermissions(sync, identities.destination, to, state.id, signal))];
   onStatus({ losses });
-  await remember(sync, { from, to }, state, signal);
+  const touched = needsPermissions(identities.destination);
+  onStatus(scopeStatus(transferred));
+  try {
+    onStatus({ phase: 'Verifying' });
+    onStatus({ verification: await settle(volume, transferred, touched, signal) });
+  } catch (err) {
+    await rememberDifference(sync, { from, to }, signal);
+    throw err;
+  }
+  await remember(sync, { from, to }, transferred, signal);
   const vanished =
     state.vanished === 0
       ? {}
@@ -213,9 +222,12 @@ type Volumes = Pick<Prepared, 'from' | 'to'>;
 async function remember(
   sync: VolumeSync,
   volumes: Volumes,
-  { filesTotal: files, bytesTotal: bytes }: TransferState,
+  { state, begun }: Transferred,
   signal: AbortSignal,
 ): Promise<void> {
+  // A transfer of what has changed counts nothing else.
+  const survey = state.scope === 'Changed' ? begun?.source : undefined;
+  const [files, bytes] = [survey?.entries ?? state.filesTotal, survey?.bytes ?? state.bytesTotal];
   const original = originalOf(sync.direction, sync, volumes);
   const copy = copyOf(sync.direction, sync, volumes);
   const agent = await original.end.agents.peer(original.volume.node, signal);
@@ -225,6 +237,13 @@ async function remember(
   const counts = files === undefined || bytes === undefined ? {} : { counts: { files, bytes } };
   const record = { pv: original.volume.pvName, root: rootId, ...counts };
   await rememberCopy(copy.end.cluster.client, copy.volume.claim, record, signal);
+}
+
+/** What was found out by comparing contents is put right by comparing contents. */
+async function rememberDifference(sync: VolumeSync, volumes: Volumes, signal: AbortSignal): Promise<void> {
+  const { end, volume } = copyOf(sync.direction, sync, volumes);
+  const record = { ...readCopyRecord(volume.claim), differs: true };
+  await rememberCopy(end.cluster.client, volume.claim, record, signal);
 }
 
 async function rememberStop(

@@ -3,7 +3,7 @@ import { sleep } from '@dr-syncer/kube';
 import type { Peer, TransferState } from '@dr-syncer/ssh';
 
 import type { AgentEndpoint, Agents } from '../clusters/agents.js';
-import { beginTransfer } from './begin-transfer.js';
+import { type Begun, beginTransfer } from './begin-transfer.js';
 import { followTransfer } from './follow-transfer.js';
 import { CALL_MS, type TransferIds, transferIds, type VolumeTransfer } from './volume-transfer.js';
 
@@ -12,14 +12,19 @@ const ATTEMPTS = 6;
 const BACKOFF_MS = 1_000;
 const BACKOFF_LONGEST_MS = 30_000;
 
+export interface Transferred {
+  readonly state: TransferState;
+  readonly begun: Begun | undefined;
+}
+
 /**
  * Copies one volume: tries again when the cause may pass, and each try goes on from what the one before left. When the
  * signal's reason is LeadershipLost, the transfer is left at work for the controller that comes next.
  *
- * @returns the last state, whose phase is Succeeded
+ * @returns the last state, whose phase is Succeeded, and what was known before, unless another process began it
  * @throws DrError what the agents say; what the guard says before anything is changed
  */
-export async function transferVolume(transfer: VolumeTransfer, signal: AbortSignal): Promise<TransferState> {
+export async function transferVolume(transfer: VolumeTransfer, signal: AbortSignal): Promise<Transferred> {
   const ids = transferIds(transfer);
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -38,7 +43,7 @@ async function attemptTransfer(
   transfer: VolumeTransfer,
   ids: TransferIds,
   signal: AbortSignal,
-): Promise<TransferState> {
+): Promise<Transferred> {
   const { source, destination } = transfer;
   const [sender, receiver] = await Promise.all([
     source.agents.peer(source.volume.node, signal),
@@ -49,17 +54,33 @@ async function attemptTransfer(
   let running = false;
   try {
     running = await findRunning(sender, ids.id, endpoint, signal);
-    if (!running) await beginTransfer(transfer, ids, { sender, receiver, endpoint }, signal);
+    const begun = running
+      ? undefined
+      : await beginTransfer(transfer, ids, { sender, receiver, endpoint }, signal);
+    if (begun?.scope.scope === 'None') {
+      await end(transfer, ids.id, signal);
+      return { state: nothingToDo(ids.id, begun), begun };
+    }
     keepPace(transfer, ids.id, signal);
     const state = await followTransfer(leavingDeadEnds(transfer, endpoint, signal), ids.id, sender, signal);
     await end(transfer, ids.id, signal);
-    return succeeded(state);
+    return { state: succeeded(state), begun };
   } catch (err) {
     if (!isDetached(signal)) await end(transfer, ids.id, signal);
     throw await afterRotation(err, running, destination.agents, endpoint, signal);
   } finally {
     endpoint.close();
   }
+}
+
+/** Both ends are as the last transfer left them. */
+function nothingToDo(id: string, { startedAt, source }: Begun): TransferState {
+  const none = { bytesDone: 0, bytesPerSecond: 0, filesTransferred: 0, filesDeleted: 0, literalBytes: 0 };
+  return {
+    ...{ id, phase: 'Succeeded', attempt: 1, startedAt, finishedAt: new Date().toISOString(), percent: 100 },
+    ...{ ...none, bytesSent: 0, bytesReceived: 0, vanished: 0 },
+    ...(source && { filesTotal: source.entries, bytesTotal: source.bytes }),
+  };
 }
 
 /**

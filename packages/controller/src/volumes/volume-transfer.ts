@@ -21,6 +21,8 @@ export interface VolumeTransfer {
   readonly identities: TransferIdentities;
   /** What the guard knows of the volume that is written to. */
   readonly record: CopyRecord | undefined;
+  /** Files are compared by content: those of the copy have been found to differ. */
+  readonly byContent: boolean;
   /** Of what the remote cluster may be sent. */
   readonly share: BandwidthShare;
   /** The guard has stopped this run: kept for when a person confirms it. */

@@ -82,8 +82,13 @@ export type Grant = z.infer<typeof grantSchema>;
 
 const excludePathsSchema = z.array(z.string().min(1).max(4096)).max(256);
 
+export const transferScopes = ['All', 'Changed'] as const;
+export type TransferScope = (typeof transferScopes)[number];
+
 export const transferOptionsSchema = z.strictObject({
   delete: z.boolean(),
+  /** Changed: only what the last survey for this holder has named; where that does not go through, all. */
+  scope: z.enum(transferScopes),
   excludePaths: excludePathsSchema,
   /** KiB a second as rsync's --bwlimit counts; 0: unlimited. */
   bandwidthLimitKiB: z.number().int().min(0),
@@ -146,6 +151,8 @@ export const transferStateSchema = z.object({
   phase: z.enum(transferPhases),
   /** 1 for the first. */
   attempt: z.number().int(),
+  /** What both ends looked at; absent before the end. */
+  scope: z.enum(transferScopes).optional(),
   startedAt: time.optional(),
   /** When the first byte of rsync's protocol came back from the destination. */
   firstByteAt: time.optional(),
@@ -173,6 +180,50 @@ export const transferStateSchema = z.object({
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type TransferState = z.infer<typeof transferStateSchema>;
+
+const keptFields = {
+  /** Made of all that decides what a transfer does, by the controller. */
+  conditions: z.string().max(128),
+  /** Digest of the copy after the transfer. */
+  copyDigest: z.string().max(64),
+};
+
+/** What the entries of a volume are, seen at once. */
+export const surveySchema = z.object({
+  /** The root directory included, as rsync counts. */
+  entries: z.number(),
+  files: z.number(),
+  directories: z.number(),
+  links: z.number(),
+  others: z.number(),
+  /** Size of all files and links. */
+  bytes: z.number(),
+  /**
+   * Of path, inode, mode, owner, size, and times of modification and change of every entry, with a key of the agent's own:
+   * equal digests of one agent mean that nothing was changed in between.
+   */
+  digest: z.string(),
+  /** All directories could be listed. */
+  complete: z.boolean(),
+  /**
+   * All was seen, and on a file system whose times of change can be relied upon: local ones, and nothing mounted inside.
+   */
+  reliable: z.boolean(),
+  /** What it was compared with; absent: there is nothing to compare with. */
+  base: z
+    .object({
+      /** New, or not as they were, or changed a moment before the one or the other survey. */
+      changed: z.number(),
+      removed: z.number(),
+      /** All that have changed are named, so that a transfer may go by the names. */
+      named: z.boolean(),
+      ...keptFields,
+      /** When the last transfer began that compared everything. */
+      fullAt: time,
+    })
+    .optional(),
+});
+export type Survey = z.infer<typeof surveySchema>;
 
 /**
  * Metrics of one process; see packages/runtime/src/metric-families.ts. Bounded, and with names of
@@ -298,6 +349,37 @@ export const methods = {
       excludePaths: excludePathsSchema,
     }),
     result: z.object({ files: z.number(), bytes: z.number() }),
+  },
+  /**
+   * Looks at every entry with the eyes of the identity and opens no file. With `compare` it says what is not as it was
+   * at an earlier survey for that holder, and keeps what it saw for `transfers.start` and the next survey.
+   */
+  'volumes.survey': {
+    params: z.strictObject({
+      volume: volumeRefSchema,
+      identity: identitySchema,
+      compare: z
+        .strictObject({
+          holder: id,
+          /** kept: the one that `surveys.keep` kept. last: the last one, whatever came of it; nothing is kept then. */
+          with: z.enum(['kept', 'last']),
+        })
+        .optional(),
+    }),
+    result: surveySchema,
+  },
+  /**
+   * What the last survey for this holder saw has been copied: the next one is compared with it. False: there is none, or
+   * `full` is not set and there was nothing to add to.
+   */
+  'surveys.keep': {
+    params: z.strictObject({
+      holder: id,
+      ...keptFields,
+      /** All was compared, not only what the survey had named. */
+      full: z.boolean(),
+    }),
+    result: z.object({ kept: z.boolean() }),
   },
   'grants.open': { params: grantSchema, result: z.object({ path: z.string(), user: z.string() }) },
   'grants.close': { params: z.strictObject({ id }), result: z.object({ closed: z.boolean() }) },

@@ -216,13 +216,18 @@ async function agentStarter(dir: string, port: number, options: SoloOptions): Pr
   ];
   for (const each of [run, mover, join(kubelet, 'pods')]) await mkdir(each, { recursive: true });
   await writeFile(join(dir, 'authorized_keys'), '');
-  const helper = join(dir, 'dr-syncer-attributes');
-  execFileSync(join(repository(), 'packages/agent/native/build.sh'), [helper]);
+  const [helper, survey] = ['dr-syncer-attributes', 'dr-syncer-survey'].map((name) => join(dir, name)) as [
+    string,
+    string,
+  ];
+  for (const each of [helper, survey])
+    execFileSync(join(repository(), 'packages/agent/native/build.sh'), [each]);
+  await mkdir(join(dir, 'surveys'));
   const env = {
     ...{ NODE_NAME: NODE, SSH_PORT: String(port), METRICS_PORT: '0', HEALTH_PORT: '0' },
     ...{ HOST_KEY_DIR: dir, AUTHORIZED_KEYS_FILE: join(dir, 'authorized_keys'), SOCKET_DIR: run },
     ...{ PRIVATE_DIR: mover, KUBELET_DIR: kubelet, ENABLE_AUDIT_LOG: 'false' },
-    ATTRIBUTES_HELPER: helper,
+    ...{ ATTRIBUTES_HELPER: helper, SURVEY_HELPER: survey, SURVEY_DIR: join(dir, 'surveys') },
     ...options.agent,
   };
   return (role) =>

@@ -21,7 +21,7 @@ import {
 import { eventually } from '../../server/testing/process.js';
 import { runSshContainer } from '../../ssh-container/run-ssh-container.js';
 import { type MoverConfig, runMover } from '../run-mover.js';
-import { attributesHelper } from './attributes.js';
+import { attributesHelper, surveyProgram } from './attributes.js';
 import { TestKubelet, type TestVolume } from './kubelet.js';
 
 export const NSS_WRAPPER = '/usr/lib/x86_64-linux-gnu/libnss_wrapper.so';
@@ -73,7 +73,12 @@ export class TestAgent {
   controllerKeyFile = '';
   controlSocket = '';
 
-  private constructor(bench: Workbench, kubelet: TestKubelet, rsyncPath: string, attributesPath: string) {
+  private constructor(
+    bench: Workbench,
+    kubelet: TestKubelet,
+    rsyncPath: string,
+    programs: Pick<MoverConfig, 'attributesPath' | 'surveyPath'>,
+  ) {
     this.bench = bench;
     this.kubelet = kubelet;
     this.config = {
@@ -87,18 +92,20 @@ export class TestAgent {
       sshGid: 1000,
       rsyncPath,
       sshPath: '/usr/bin/ssh',
-      attributesPath,
+      ...programs,
+      surveyDir: join(bench.dir, 'surveys'),
       nssWrapperPath: NSS_WRAPPER,
     };
   }
 
   static async start(rsyncPath = '/usr/bin/rsync'): Promise<TestAgent> {
-    const helper = await attributesHelper();
-    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath, helper);
+    const programs = { attributesPath: await attributesHelper(), surveyPath: await surveyProgram() };
+    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath, programs);
     const { bench, config } = agent;
     await chmod(bench.dir, 0o711);
     await mkdir(config.socketDir);
     await mkdir(config.privateDir);
+    await mkdir(config.surveyDir);
     await agent.#startMover();
     await agent.#startSsh();
     return agent;
@@ -223,6 +230,7 @@ export class TestAgent {
         totalTimeoutSeconds: 0,
         attempts: 1,
         checksum: false,
+        scope: 'All',
         devices: true,
         fileCapabilities: true,
         ...push.options,

@@ -1,7 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
+import type { FileHandle } from 'node:fs/promises';
 
 import { DrError, type Identity, SSH_USER } from '@dr-syncer/api';
-import type { FileFailure, TransferDestination, TransferKey, TransferOptions } from '@dr-syncer/ssh';
+import type {
+  FileFailure,
+  TransferDestination,
+  TransferKey,
+  TransferOptions,
+  TransferScope,
+} from '@dr-syncer/ssh';
 
 import { killGroup } from '../process/group.js';
 import type { VerifiedLauncher } from '../process/launch.js';
@@ -21,11 +28,16 @@ export interface PushDeps {
   readonly jobsDir: string;
 }
 
+/** The names that a survey has found changed. */
+export type Names = () => Promise<FileHandle>;
+
 export interface PushSpec {
   readonly volume: OpenVolume;
   readonly identity: Identity;
   readonly key: TransferKey;
   readonly destination: TransferDestination;
+  /** For the scope Changed. */
+  readonly names: Names;
   readonly options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions;
   readonly onOutput: (output: RsyncOutput) => void;
 }
@@ -36,6 +48,7 @@ export interface PushEnd {
   readonly vanished: number;
   readonly failures?: readonly FileFailure[];
   readonly error?: DrError;
+  readonly scope?: TransferScope;
   /** The cause of the error may pass by itself. */
   readonly transient?: boolean;
 }
@@ -56,26 +69,39 @@ const VOLUME_PATH = `/proc/self/fd/${VOLUME_FD}`;
 const ENV = { PATH: '/usr/bin:/bin', LC_ALL: 'C' };
 
 /**
+ * One attempt. Names of what has changed are of a moment ago: where one of them is no more what it was (a directory is a
+ * file now), all is compared instead. Never rejects.
+ *
+ * @param signal ends it; the reason, a DrError, is the error then
+ */
+export async function pushInScope(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
+  const { scope } = spec.options;
+  const end = { scope, ...(await pushMakingRoom(deps, spec, signal)) };
+  const stale = scope === 'Changed' && end.error !== undefined && end.transient !== true && !signal.aborted;
+  if (!stale) return end;
+  const all = { ...spec, options: { ...spec.options, scope: 'All' as const } };
+  return { scope: 'All', ...(await pushMakingRoom(deps, all, signal)) };
+}
+
+/**
  * As `push`. A destination that is full gets another run that removes first: what has no source any more, and what is
  * left of a transfer that broke off, may be all the room that is missing, and nobody else would ever free it.
  */
-export async function pushMakingRoom(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
+async function pushMakingRoom(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
   const end = await push(deps, spec, signal);
   if (end.error?.code !== 'DestinationFull' || !spec.options.delete || signal.aborted) return end;
   return push(deps, { ...spec, options: { ...spec.options, deleteFirst: true } }, signal);
 }
 
-/**
- * Runs one rsync from the volume to the destination, to its end. Never rejects.
- *
- * @param signal ends it; the reason, a DrError, is the error then
- */
+/** Runs one rsync from the volume to the destination, to its end. Never rejects. */
 async function push(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
   let files: JobFiles | undefined;
+  let names: FileHandle | undefined;
   try {
     await spec.volume.assertMounted();
+    names = spec.options.scope === 'Changed' ? await spec.names() : undefined;
     files = await JobFiles.make(deps.jobsDir, spec.key, spec.identity, spec.destination);
-    return await runRsync(deps, spec, files, signal);
+    return await runRsync(deps, spec, { files, names }, signal);
   } catch (err) {
     const reason: unknown = signal.aborted ? signal.reason : err;
     const error =
@@ -85,13 +111,14 @@ async function push(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promis
     return { vanished: 0, error };
   } finally {
     await files?.remove();
+    await names?.close();
   }
 }
 
 async function runRsync(
   deps: PushDeps,
   spec: PushSpec,
-  files: JobFiles,
+  { files, names }: { files: JobFiles; names: FileHandle | undefined },
   outer: AbortSignal,
 ): Promise<PushEnd> {
   const { volume, options, destination, onOutput } = spec;
@@ -109,7 +136,7 @@ async function runRsync(
         args: argsOf(deps, spec, files),
         cwd: volume.cwd,
         env: ENV,
-        stdio: ['ignore', 'pipe', 'pipe', volume.fd],
+        stdio: [names?.fd ?? 'ignore', 'pipe', 'pipe', volume.fd],
         onSpawn: (child) => {
           child.stdout?.on('data', (chunk: Buffer) => {
             const output = reader.push(chunk);

@@ -9,6 +9,12 @@ export interface RoomOptions {
   readonly deleteFirst?: boolean;
 }
 
+/**
+ * Names come on standard input, and nothing else is looked at but what is in the directories that end with a slash; with
+ * deletions there. A name that is gone since is left for the next time.
+ */
+const LISTED = ['--no-recursive', '--files-from=-', '--from0', '--ignore-missing-args'];
+
 /** rsync's options of a push, each with its reason. */
 export function pushOptions(
   options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions,
@@ -22,6 +28,7 @@ export function pushOptions(
     // Time stamps are compared to the nanosecond: a file written twice within a second with the same size is seen, and
     // links and fifos get their exact time.
     '--modify-window=-1',
+    ...(options.scope === 'Changed' ? LISTED : []),
     ...(options.checksum ? ['--checksum'] : []),
     // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy.
     `--partial-dir=${PARTIAL_DIR}`,

@@ -13,7 +13,7 @@ import type { OpenVolume } from '../volumes/open-volume.js';
 import { withAttempts } from './attempts.js';
 import { Estimator } from './estimate.js';
 import type { ProgressReport, RsyncOutput } from './progress.js';
-import { type PushDeps, type PushEnd, pushMakingRoom } from './push.js';
+import { type PushDeps, type PushEnd, type Names, pushInScope } from './push.js';
 import { Rate } from './rate.js';
 import { checkHost } from './ssh-command.js';
 import { parseStatsLine, type RsyncStats } from './stats.js';
@@ -27,6 +27,7 @@ export interface PreparedTransfer {
   readonly identity: Identity;
   readonly volume: OpenVolume;
   readonly info: VolumeInfo;
+  readonly names: Names;
 }
 
 type Phase = TransferState['phase'];
@@ -161,14 +162,14 @@ export class TransferJob implements Transfer {
   }
 
   async #run(key: TransferKey, destination: TransferDestination, options: TransferOptions): Promise<void> {
-    const { volume, identity } = this.prepared;
+    const { volume, identity, names } = this.prepared;
     const onOutput = (output: RsyncOutput) => this.#take(output);
     const { attempts, totalTimeoutSeconds } = options;
     const end = await withAttempts(
       {
         ...{ attempts, totalTimeoutSeconds },
         run: (signal) =>
-          pushMakingRoom(this.#deps, { volume, identity, key, destination, options, onOutput }, signal),
+          pushInScope(this.#deps, { volume, identity, key, destination, names, options, onOutput }, signal),
         onAttempt: (attempt) => this.#again(attempt),
         onWaiting: ({ code, message }) => this.#change({ phase: 'Waiting', error: { code, message } }),
       },
@@ -188,7 +189,7 @@ export class TransferJob implements Transfer {
     this.#change({ phase: 'Connecting', attempt, bytesDone: 0 });
   }
 
-  async #finish({ exitCode, vanished, failures, error }: PushEnd): Promise<void> {
+  async #finish({ exitCode, vanished, failures, scope, error }: PushEnd): Promise<void> {
     this.#key = undefined;
     await this.prepared.volume.close();
     this.#endedAt = Date.now();
@@ -199,6 +200,7 @@ export class TransferJob implements Transfer {
       // Of the whole, now that there is one.
       bytesPerSecond: took > 0 ? Math.round(this.#state.bytesDone / took) : 0,
       vanished,
+      ...(scope && { scope }),
       ...(failures && { failures: [...failures] }),
       ...(error ? { error: { code: error.code, message: error.message } } : { percent: 100 }),
       ...(exitCode === undefined ? {} : { exitCode }),

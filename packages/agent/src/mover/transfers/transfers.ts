@@ -5,6 +5,7 @@ import { generateTransferKey, type Params, type Result, type TransferState } fro
 
 import type { RsyncFacts } from '../rsync-facts.js';
 import { infoOf, type VolumeLocator } from '../volumes/locate.js';
+import type { SurveyStore } from '../surveys/survey-store.js';
 import type { JobStore } from './job-store.js';
 import type { PushDeps } from './push.js';
 import { RestoredTransfer } from './restored-transfer.js';
@@ -15,6 +16,7 @@ export interface TransfersOptions {
   readonly locator: VolumeLocator;
   readonly rsync: RsyncFacts;
   readonly push: PushDeps;
+  readonly surveys: Pick<SurveyStore, 'openNames'>;
   /** What has been left by the mover before is taken up from here. */
   readonly store: JobStore;
   /** Prepared or running. */
@@ -73,7 +75,7 @@ export class Transfers {
         if (this.#closed) throw new DrError('Cancelled', 'the agent is being ended');
         const key = generateTransferKey(id);
         const job = new TransferJob(
-          { id, holder, ref, identity, volume, info },
+          { id, holder, ref, identity, volume, info, names: () => this.#options.surveys.openNames(holder) },
           key,
           this.#options.push,
           this.#options.store.recorder(),

@@ -12,6 +12,8 @@ const copyRecord = z.object({
   root: z.string().optional(),
   /** Counted by rsync in the last good transfer. */
   counts: z.object({ files: z.number(), bytes: z.number() }).optional(),
+  /** A verification has found the copy to differ: the next transfer compares by content. */
+  differs: z.boolean().optional(),
   /** The first run that the guard stopped for this reason, until one is good again. */
   stopped: z.object({ run: z.string(), code: z.string() }).optional(),
   /** The same of data on its way back: who confirms the one has not confirmed the other. */
