@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -8,6 +8,7 @@ import { replications } from '@dr-syncer/controller';
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
+import { run } from '../cluster/process/run.js';
 import { differencesOf } from '../faults/tree.js';
 import { eventually } from './support/clusters.js';
 import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
@@ -17,6 +18,12 @@ const SYSTEM = 'dr-syncer-system';
 const REMOTE = 'life';
 const CLASS = 'solo';
 const MIB = 1 << 20;
+
+/** Node's own takes seconds as a double. */
+async function utimesNs(path: string, time: bigint): Promise<void> {
+  const text = `@${time / 1_000_000_000n}.${String(time % 1_000_000_000n).padStart(9, '0')}`;
+  await run('touch', ['--no-create', `--date=${text}`, path]);
+}
 
 type Status = NonNullable<Replication['status']>;
 type Run = Status & { readonly volume: VolumeStatus };
@@ -202,6 +209,34 @@ describe('Given a volume and its copy', () => {
     expect(await differencesOf(from, to)).toEqual([]);
     await patch({ spec: { pvcConfig: { fullScanSeconds: 0 } } });
     expect((await sync('seven')).volume).toMatchObject({ scope: 'All' });
+  }, 240_000);
+
+  test('When a copy is compared by content Then what differs is found, named, and put right by the next sync', async () => {
+    for (const file of ['a', 'b', 'c']) await writeFile(join(from, file), file);
+    await sync('two');
+    // Same size, same times: neither end has reason to look at it.
+    const { atime, mtime } = await stat(join(to, 'b'));
+    await writeFile(join(to, 'b'), 'x');
+    await utimes(join(to, 'b'), atime, mtime);
+    const source = await stat(join(from, 'b'), { bigint: true });
+    await utimesNs(join(to, 'b'), source.mtimeNs);
+    await patch({ metadata: { annotations: { [annotation.verify]: 'full=three' } } });
+
+    const failed = await sync('three');
+
+    expect(failed.volume).toMatchObject({
+      ...{ phase: 'Failed', reason: 'VerificationFailed' },
+      message: expect.stringContaining('1 entries that differ: b'),
+      verification: { mode: 'full', result: 'Failed', differences: ['b'] },
+    });
+    await patch({ metadata: { annotations: { [annotation.verify]: 'full=four' } } });
+    expect((await sync('four')).volume).toMatchObject({
+      ...{ phase: 'Succeeded', filesTransferred: 1 },
+      verification: { mode: 'full', result: 'Passed', checked: 4 },
+    });
+    expect(await readFile(join(to, 'b'), 'utf8')).toBe('b');
+    await patch({ spec: { pvcConfig: { verification: 'sample' } } });
+    expect((await sync('five')).volume.verification).toMatchObject({ mode: 'sample', result: 'Passed' });
   }, 240_000);
 
   test('When most of the source is gone Then the copy stays, until that run is confirmed', async () => {

@@ -31,7 +31,8 @@ enum { MAX_REMEMBERED = 1 << 24 };
 
 /*
  * What changed so short a time ago may change again without its time of change becoming another one: file systems and
- * kernels count it in ticks of up to two seconds. It is not remembered, and so is new to the next survey as well.
+ * kernels count it in ticks of up to two seconds. It stands at the end of the set, behind what is settled, so that it can
+ * be cut off: it is new to later surveys then.
  */
 static const time_t TOO_FRESH_S = 2;
 
@@ -64,7 +65,7 @@ static struct {
   time_t fresh_since;
   dev_t device;
   bool other_devices;
-  struct set before, after;
+  struct set before, after, fresh;
   struct counts counts;
   struct hash digest;
   FILE *names_out;
@@ -144,8 +145,8 @@ static void saw(const struct stat *status) {
   memcpy(survey.record, &facts, sizeof facts);
   struct hash value = hash_of(survey.key, survey.record, sizeof facts + survey.path_length);
   add_to_digest(value);
-  bool settled = status->st_ctim.tv_sec < survey.fresh_since && survey.after.count < MAX_REMEMBERED;
-  if (settled && !set_add(&survey.after, value)) fail("memory");
+  struct set *set = status->st_ctim.tv_sec < survey.fresh_since ? &survey.after : &survey.fresh;
+  if (set->count < MAX_REMEMBERED && !set_add(set, value)) fail("memory");
   if (set_has(&survey.before, value)) {
     survey.counts.known++;
   } else {
@@ -254,12 +255,12 @@ static void report(void) {
   const struct counts *counts = &survey.counts;
   printf("{\"entries\":%" PRIu64 ",\"files\":%" PRIu64 ",\"directories\":%" PRIu64 ",\"links\":%" PRIu64
          ",\"others\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"removed\":%" PRIu64
-         ",\"unreadable\":%" PRIu64 ",\"vanished\":%" PRIu64 ",\"otherDevices\":%s,\"named\":%s,\"digest\":\"%016" PRIx64
+         ",\"unreadable\":%" PRIu64 ",\"vanished\":%" PRIu64 ",\"otherDevices\":%s,\"named\":%s,\"settled\":%zu,\"digest\":\"%016" PRIx64
          "%016" PRIx64 "\"}\n",
          counts->entries, counts->files, counts->directories, counts->links, counts->others, counts->bytes,
          counts->changed, survey.before.count - counts->known, counts->unreadable, counts->vanished,
          survey.other_devices ? "true" : "false",
-         survey.names_left_out ? "false" : "true", survey.digest.high, survey.digest.low);
+         survey.names_left_out ? "false" : "true", survey.after.count, survey.digest.high, survey.digest.low);
 }
 
 int main(int argc, char **argv) {
@@ -272,15 +273,17 @@ int main(int argc, char **argv) {
     (void)setrlimit(RLIMIT_NOFILE, &files);
   }
   if (!set_read(&survey.before, BEFORE)) usage("the earlier set cannot be read");
+  set_sort(&survey.before);
   survey.names_out = fdopen(NAMES, "w");
   if (survey.names_out == NULL) fail("names");
   survey.fresh_since = time(NULL) - TOO_FRESH_S;
   walk();
   set_sort(&survey.after);
   if (fclose(survey.names_out) != 0) fail("names");
-  if (!set_write(&survey.after, AFTER)) fail("set");
+  if (!set_write(&survey.after, AFTER) || !set_write(&survey.fresh, AFTER)) fail("set");
   report();
   free(survey.before.values);
   free(survey.after.values);
+  free(survey.fresh.values);
   return 0;
 }

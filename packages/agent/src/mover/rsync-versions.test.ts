@@ -40,6 +40,7 @@ const plain: TransferOptions = {
   attempts: 1,
   checksum: false,
   scope: 'All',
+  purpose: 'copy',
   devices: true,
   fileCapabilities: true,
 };

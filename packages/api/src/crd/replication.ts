@@ -111,6 +111,8 @@ const preserve = z
     'What takes more than other files to copy: privileged movers, and settings of the controller that allow it.',
   );
 
+export const verificationModes = ['none', 'counts', 'sample', 'full'] as const;
+
 const pvcConfig = z.object({
   includeData: z.boolean().default(true).describe('Copy what is in the volumes, not only the claims.'),
   storageClassMapping: z
@@ -141,10 +143,10 @@ const pvcConfig = z.object({
     .default({ percent: 50 })
     .describe('Protects the copy from a source that is empty, shrunken or not the right one.'),
   verification: z
-    .enum(['none', 'counts'])
+    .enum(verificationModes)
     .default('counts')
     .describe(
-      'How a copy is checked after its transfer: counts compares the numbers of files, directories, links and bytes.',
+      'How a copy is checked after its transfer. counts: numbers of files, directories, links and bytes. sample: also the contents of one file in a hundred, the same ones each time. full: the contents of all.',
     ),
   fullScanSeconds: z
     .int()

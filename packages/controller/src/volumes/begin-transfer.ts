@@ -87,6 +87,7 @@ export async function beginTransfer(
       options: {
         ...optionsOf(replication),
         ...identities.preserve,
+        purpose: 'copy',
         scope: begun.scope.scope,
         checksum: transfer.byContent,
       },
@@ -183,7 +184,7 @@ async function guard(
   }
 }
 
-function grantOf(
+export function grantOf(
   { replication, destination, identities, share }: VolumeTransfer,
   { id, holder }: TransferIds,
   publicKey: string,
@@ -208,9 +209,9 @@ function grantOf(
   };
 }
 
-function optionsOf({
+export function optionsOf({
   spec: { pvcConfig },
-}: Replication): Omit<TransferOptions, 'devices' | 'fileCapabilities' | 'scope' | 'checksum'> {
+}: Replication): Omit<TransferOptions, 'devices' | 'fileCapabilities' | 'purpose' | 'scope' | 'checksum'> {
   return {
     delete: true,
     excludePaths: pvcConfig.excludePaths ?? [],

@@ -14,7 +14,7 @@ import { scopeStatus, volumeProgress } from './progress.js';
 import { watchHolders } from './placeholders/holder-watch.js';
 import type { Placed } from './scheduler/volume-scheduler.js';
 import type { VolumeServices } from './services.js';
-import { settle } from './surveys/settle.js';
+import { CopyDiffers, settle } from './surveys/settle.js';
 import { type Transferred, transferVolume } from './transfer.js';
 import { CALL_MS, refOf, type VolumeTransfer } from './volume-transfer.js';
 
@@ -160,7 +160,7 @@ async function transfer(
     ...{ replication, request, identities, share, record },
     source: { agents: source.agents, volume: from },
     destination: { agents: destination.agents, volume: to },
-    byContent: record?.differs === true,
+    byContent: readCopyRecord(copyOf(sync.direction, sync, { from, to }).volume.claim)?.differs === true,
     onStopped: (stopped) => rememberStop(sync, { from, to }, stopped, signal),
     onState: (progress) => onStatus(volumeProgress(progress)),
     onFacts: (facts) => {
@@ -178,7 +178,10 @@ async function transfer(
     onStatus({ phase: 'Verifying' });
     onStatus({ verification: await settle(volume, transferred, touched, signal) });
   } catch (err) {
-    await rememberDifference(sync, { from, to }, signal);
+    if (err instanceof CopyDiffers) {
+      onStatus({ verification: err.verification });
+      await rememberDifference(sync, { from, to }, signal);
+    }
     throw err;
   }
   await remember(sync, { from, to }, transferred, signal);

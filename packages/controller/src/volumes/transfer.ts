@@ -3,7 +3,7 @@ import { sleep } from '@dr-syncer/kube';
 import type { Peer, TransferState } from '@dr-syncer/ssh';
 
 import type { AgentEndpoint, Agents } from '../clusters/agents.js';
-import { type Begun, beginTransfer } from './begin-transfer.js';
+import { type Begun, beginTransfer, type TransferWay } from './begin-transfer.js';
 import { followTransfer } from './follow-transfer.js';
 import { CALL_MS, type TransferIds, transferIds, type VolumeTransfer } from './volume-transfer.js';
 
@@ -39,24 +39,32 @@ export async function transferVolume(transfer: VolumeTransfer, signal: AbortSign
   }
 }
 
-async function attemptTransfer(
-  transfer: VolumeTransfer,
-  ids: TransferIds,
+/** The caller closes its endpoint. @throws DrError AgentUnreachable, AgentNotReady */
+export async function openWay(
+  { source, destination }: VolumeTransfer,
   signal: AbortSignal,
-): Promise<Transferred> {
-  const { source, destination } = transfer;
+): Promise<TransferWay> {
   const [sender, receiver] = await Promise.all([
     source.agents.peer(source.volume.node, signal),
     destination.agents.peer(destination.volume.node, signal),
   ]);
   const from = await source.agents.sourceAddresses(source.volume.node, signal);
   const endpoint = await destination.agents.endpoint(destination.volume.node, from, signal);
+  return { sender, receiver, endpoint };
+}
+
+async function attemptTransfer(
+  transfer: VolumeTransfer,
+  ids: TransferIds,
+  signal: AbortSignal,
+): Promise<Transferred> {
+  const { destination } = transfer;
+  const way = await openWay(transfer, signal);
+  const { sender, endpoint } = way;
   let running = false;
   try {
     running = await findRunning(sender, ids.id, endpoint, signal);
-    const begun = running
-      ? undefined
-      : await beginTransfer(transfer, ids, { sender, receiver, endpoint }, signal);
+    const begun = running ? undefined : await beginTransfer(transfer, ids, way, signal);
     if (begun?.scope.scope === 'None') {
       await end(transfer, ids.id, signal);
       return { state: nothingToDo(ids.id, begun), begun };

@@ -85,7 +85,11 @@ const excludePathsSchema = z.array(z.string().min(1).max(4096)).max(256);
 export const transferScopes = ['All', 'Changed'] as const;
 export type TransferScope = (typeof transferScopes)[number];
 
+/** copy: as ever. compare: writes nothing, reads every file at both ends, or of those that a sample has named. */
+export const transferPurposes = ['copy', 'compare', 'compareSample'] as const;
+
 export const transferOptionsSchema = z.strictObject({
+  purpose: z.enum(transferPurposes),
   delete: z.boolean(),
   /** Changed: only what the last survey for this holder has named; where that does not go through, all. */
   scope: z.enum(transferScopes),
@@ -146,6 +150,16 @@ export const fileFailureSchema = z.object({
 });
 export type FileFailure = z.infer<typeof fileFailureSchema>;
 
+export const transferDifferencesSchema = z.object({
+  /** Entries that are missing, too many, or of other content. */
+  count: z.number(),
+  /** Entries of which attributes alone differ. */
+  attributes: z.number(),
+  /** The first of those that `count` counts, relative to the volume's root, a byte a character (Latin-1). */
+  paths: z.array(z.string()).max(1_000),
+});
+export type TransferDifferences = z.infer<typeof transferDifferencesSchema>;
+
 export const transferStateSchema = z.object({
   id,
   phase: z.enum(transferPhases),
@@ -175,6 +189,8 @@ export const transferStateSchema = z.object({
   exitCode: z.number().optional(),
   /** Files that vanished while being copied (exit code 24): success with a note. */
   vanished: z.number(),
+  /** Of a comparison. */
+  differences: transferDifferencesSchema.optional(),
   /** The first of the files that could not be copied. */
   failures: z.array(fileFailureSchema).optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
@@ -209,6 +225,8 @@ export const surveySchema = z.object({
    * All was seen, and on a file system whose times of change can be relied upon: local ones, and nothing mounted inside.
    */
   reliable: z.boolean(),
+  /** Those of `among`. */
+  changedAmong: z.array(z.string()).optional(),
   /** What it was compared with; absent: there is nothing to compare with. */
   base: z
     .object({
@@ -363,6 +381,10 @@ export const methods = {
           holder: id,
           /** kept: the one that `surveys.keep` kept. last: the last one, whatever came of it; nothing is kept then. */
           with: z.enum(['kept', 'last']),
+          /** With `last`: names one regular file in so many for a comparison, the same ones each time. */
+          sample: z.number().int().min(1).max(1_000_000).optional(),
+          /** With `last`: which of these paths (Latin-1) have changed since. */
+          among: z.array(z.string().max(4_096)).max(1_000).optional(),
         })
         .optional(),
     }),

@@ -57,6 +57,11 @@ function writesToo({ grant, volume }: OpenGrant, other: OpenGrant): boolean {
 }
 
 /** The volumes that may be written to or read from by a peer, and the rsyncs that do it. */
+/** Nothing is written then (rsync(1), --dry-run), so nobody has to know what. */
+function isDryRun(argv: readonly string[]): boolean {
+  return argv.some((word) => /^-[^-e]*n/.test(word));
+}
+
 export class Receivers {
   readonly #options: ReceiversOptions;
   readonly #grants = new Map<string, OpenGrant>();
@@ -129,9 +134,9 @@ export class Receivers {
     // Before anything is done on its account.
     receiverArgs(argv, rules);
     await volume.assertMounted();
+    const writes = direction === 'write' && !isDryRun(argv);
     if (direction === 'write') await this.#endOtherWriters(open);
-    const watch =
-      direction === 'write' ? await this.#options.writes.watch(grant.volume, volume, identity) : undefined;
+    const watch = writes ? await this.#options.writes.watch(grant.volume, volume, identity) : undefined;
     try {
       const identityOptions = [...rules.identityOptions, ...(watch?.args ?? [])];
       return await this.#listen(open, receiverArgs(argv, { ...rules, identityOptions }), watch);
@@ -161,7 +166,7 @@ export class Receivers {
       identity: grant.identity,
       args,
       volume,
-      flush: grant.direction === 'write',
+      flush: watch !== undefined,
     });
     void run.exited.then(({ exitCode }) => watch?.ended(exitCode));
     this.#follow(open, run);

@@ -9,6 +9,7 @@ import {
   rename,
   rm,
   stat,
+  truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -19,7 +20,7 @@ import { z } from 'zod';
 
 /** Which volume a survey was of. */
 const volumeFields = { pv: z.string(), rootId: z.string() };
-const lastSchema = z.object({ ...volumeFields, takenAt: z.string(), named: z.boolean() });
+const lastSchema = z.object({ ...volumeFields, takenAt: z.string(), settled: z.number() });
 const keptSchema = z.object({
   ...volumeFields,
   conditions: z.string(),
@@ -30,6 +31,7 @@ export type LastSurvey = z.infer<typeof lastSchema>;
 export type KeptSurvey = z.infer<typeof keptSchema>;
 
 const KEY_BYTES = 16;
+const HASH_BYTES = 16;
 /** Below the limit of the directory's volume, which ends the pod when it is passed: the longest idle go first. */
 const DEFAULT_MAX_BYTES = 1 << 30;
 
@@ -79,8 +81,14 @@ export class SurveyStore {
   }
 
   /** What the last survey named; the caller closes it. @throws the error of open(2) */
-  openNames(holder: string): Promise<FileHandle> {
-    return open(this.#path(holder, 'last.names'), 'r');
+  openNames(holder: string, which: 'last' | 'sample' = 'last'): Promise<FileHandle> {
+    return open(this.#path(holder, `${which}.names`), 'r');
+  }
+
+  /** To be written, and read from the beginning by another `openNames`. */
+  async beginSample(holder: string): Promise<FileHandle> {
+    await mkdir(join(this.#dir, holder), { recursive: true, mode: 0o700 });
+    return open(this.#path(holder, 'sample.names'), 'w+', 0o600);
   }
 
   /** Two files for a survey to write into, which take the place of the last one's with `finish`. */
@@ -103,9 +111,10 @@ export class SurveyStore {
     await this.#write(holder, 'last', survey);
   }
 
-  /** The last survey becomes the one that is kept. */
-  async keep(holder: string, survey: KeptSurvey): Promise<void> {
+  /** The last survey becomes the one that is kept, without what was too fresh for that. */
+  async keep(holder: string, survey: KeptSurvey, { settled }: LastSurvey): Promise<void> {
     await rm(this.#path(holder, 'kept.json'), { force: true });
+    await truncate(this.#path(holder, 'last.set'), settled * HASH_BYTES);
     await rename(this.#path(holder, 'last.set'), this.#path(holder, 'kept.set'));
     for (const name of ['last.json', 'last.names']) await rm(this.#path(holder, name), { force: true });
     await this.#write(holder, 'kept', survey);

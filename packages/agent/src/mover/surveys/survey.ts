@@ -26,6 +26,8 @@ const surveyReport = z.object({
   otherDevices: z.boolean(),
   /** No name was left out for want of room. */
   named: z.boolean(),
+  /** How many of the set come first that were changed long enough ago to be compared with later. */
+  settled: number,
   digest: z.string().regex(/^[0-9a-f]{32}$/),
 });
 export type SurveyReport = z.infer<typeof surveyReport>;

@@ -68,7 +68,14 @@ describe('Given volumes that are surveyed', () => {
         rootModesAgree: true,
       },
       options: {
-        ...{ delete: true, scope: 'Changed', excludePaths: [], bandwidthLimitKiB: 0, attempts: 1 },
+        ...{
+          delete: true,
+          scope: 'Changed',
+          purpose: 'copy',
+          excludePaths: [],
+          bandwidthLimitKiB: 0,
+          attempts: 1,
+        },
         ...{ startTimeoutSeconds: 15, stallTimeoutSeconds: 30, totalTimeoutSeconds: 0, checksum: false },
         ...{ devices: true, fileCapabilities: true },
       },

@@ -24,6 +24,16 @@ const RELIABLE: readonly string[] = ['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'f2
 /** A list that is longer says that a comparison of everything costs no more. */
 const NAMES_ROOM = 64 << 20;
 
+type Compare = NonNullable<Params<'volumes.survey'>['compare']>;
+
+interface Files {
+  readonly before?: FileHandle | undefined;
+  readonly after?: FileHandle | undefined;
+  readonly names?: FileHandle | undefined;
+  readonly room?: number;
+  readonly sample?: number | undefined;
+}
+
 /** Tells what is in volumes, and what of it is not as it was. One at a time for each holder. */
 export class Surveys {
   readonly #options: SurveysOptions;
@@ -46,7 +56,7 @@ export class Surveys {
       const { holder, with: base } = compare;
       return await this.#alone(holder, () =>
         base === 'last'
-          ? this.#sinceLast(holder, volume, identity, signal)
+          ? this.#sinceLast(compare, volume, identity, signal)
           : this.#sinceKept(holder, ref.pvName, volume, identity, signal),
       );
     } finally {
@@ -62,7 +72,7 @@ export class Surveys {
       if (last === undefined || (!full && kept === undefined)) return false;
       const { pv, rootId, takenAt } = last;
       const fullAt = full ? takenAt : (kept?.fullAt ?? takenAt);
-      await store.keep(holder, { pv, rootId, conditions, copyDigest, fullAt });
+      await store.keep(holder, { pv, rootId, conditions, copyDigest, fullAt }, last);
       return true;
     });
   }
@@ -90,16 +100,16 @@ export class Surveys {
       for (const file of [before, set, names]) await file?.close();
     }
     const survey = surveyOf(report, volume);
-    if (survey.reliable) await store.finish(holder, { pv, rootId, takenAt, named: report.named });
+    if (survey.reliable) await store.finish(holder, { pv, rootId, takenAt, settled: report.settled });
     if (kept === undefined || before === undefined) return survey;
     const { conditions, copyDigest, fullAt } = kept;
     const { changed, removed, named } = report;
     return { ...survey, base: { changed, removed, named, conditions, copyDigest, fullAt } };
   }
 
-  /** How much has changed since the transfer's own survey. */
+  /** What has changed since the transfer's own survey; or the names of a sample. */
   async #sinceLast(
-    holder: string,
+    { holder, sample, among }: Compare,
     volume: OpenVolume,
     identity: Identity,
     signal: AbortSignal,
@@ -107,15 +117,22 @@ export class Surveys {
     const { store } = this.#options;
     const last = await store.last(holder);
     const before = last && (await store.openSet(holder, 'last').catch(() => undefined));
+    const wanted = sample !== undefined || among !== undefined;
+    const names = wanted ? await store.beginSample(holder) : undefined;
     try {
-      const report = await this.#look(volume, identity, signal, { before });
-      const survey = surveyOf(report, volume);
+      const room = wanted ? NAMES_ROOM : 0;
+      const report = await this.#look(volume, identity, signal, { before, names, room, sample });
+      const survey = {
+        ...surveyOf(report, volume),
+        ...(among && names && { changedAmong: report.named ? await whichOf(among, names) : among }),
+      };
       if (last === undefined || before === undefined) return survey;
-      const { changed, removed } = report;
+      const { changed, removed, named } = report;
       const none = { conditions: '', copyDigest: '', fullAt: last.takenAt };
-      return { ...survey, base: { changed, removed, named: false, ...none } };
+      return { ...survey, base: { changed, removed, named, ...none } };
     } finally {
       await before?.close();
+      await names?.close();
     }
   }
 
@@ -123,13 +140,14 @@ export class Surveys {
     volume: OpenVolume,
     identity: Identity,
     signal: AbortSignal,
-    files: { before?: FileHandle | undefined; after?: FileHandle; names?: FileHandle; room?: number } = {},
+    files: Files = {},
   ): Promise<SurveyReport> {
     const { store } = this.#options;
     const nothing = await open('/dev/null', 'r+');
     try {
-      const { before = nothing, after = nothing, names = nothing, room: namesRoom = 0 } = files;
-      const spec = { volume, identity, key: store.key, before, after, names, namesRoom };
+      const { before = nothing, after = nothing, names = nothing, room: namesRoom = 0, sample } = files;
+      const key = store.key;
+      const spec = { volume, identity, key, before, after, names, namesRoom, ...(sample && { sample }) };
       return await runSurvey(this.#options, spec, signal);
     } finally {
       await nothing.close();
@@ -145,6 +163,14 @@ export class Surveys {
       this.#busy.delete(holder);
     }
   }
+}
+
+/** Those whose name is in the file; a directory's has a slash behind it there. */
+async function whichOf(paths: readonly string[], names: FileHandle): Promise<string[]> {
+  const { size } = await names.stat();
+  const { buffer } = await names.read(Buffer.alloc(size), 0, size, 0);
+  const found = new Set(buffer.toString('latin1').split('\0'));
+  return paths.filter((path) => found.has(path) || found.has(`${path}/`));
 }
 
 function surveyOf(report: SurveyReport, { mount: { fsType } }: OpenVolume): Survey {

@@ -231,6 +231,7 @@ export class TestAgent {
         attempts: 1,
         checksum: false,
         scope: 'All',
+        purpose: 'copy',
         devices: true,
         fileCapabilities: true,
         ...push.options,

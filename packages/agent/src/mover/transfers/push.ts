@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { DrError, type Identity, SSH_USER } from '@dr-syncer/api';
 import type {
   FileFailure,
+  TransferDifferences,
   TransferDestination,
   TransferKey,
   TransferOptions,
@@ -13,6 +14,7 @@ import type {
 import { killGroup } from '../process/group.js';
 import type { VerifiedLauncher } from '../process/launch.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
+import { DifferenceLog } from './differences.js';
 import { ErrorLog } from './error-log.js';
 import { JobFiles } from './job-files.js';
 import { isTransient, transferError } from './outcome.js';
@@ -29,14 +31,14 @@ export interface PushDeps {
 }
 
 /** The names that a survey has found changed. */
-export type Names = () => Promise<FileHandle>;
+export type Names = (which: 'last' | 'sample') => Promise<FileHandle>;
 
 export interface PushSpec {
   readonly volume: OpenVolume;
   readonly identity: Identity;
   readonly key: TransferKey;
   readonly destination: TransferDestination;
-  /** For the scope Changed. */
+  /** For the scope Changed, and for a comparison of a sample. */
   readonly names: Names;
   readonly options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions;
   readonly onOutput: (output: RsyncOutput) => void;
@@ -48,6 +50,7 @@ export interface PushEnd {
   readonly vanished: number;
   readonly failures?: readonly FileFailure[];
   readonly error?: DrError;
+  readonly differences?: TransferDifferences;
   readonly scope?: TransferScope;
   /** The cause of the error may pass by itself. */
   readonly transient?: boolean;
@@ -93,13 +96,18 @@ async function pushMakingRoom(deps: PushDeps, spec: PushSpec, signal: AbortSigna
   return push(deps, { ...spec, options: { ...spec.options, deleteFirst: true } }, signal);
 }
 
+async function namesOf({ options: { purpose, scope }, names }: PushSpec): Promise<FileHandle | undefined> {
+  if (purpose === 'compareSample') return names('sample');
+  return scope === 'Changed' ? names('last') : undefined;
+}
+
 /** Runs one rsync from the volume to the destination, to its end. Never rejects. */
 async function push(deps: PushDeps, spec: PushSpec, signal: AbortSignal): Promise<PushEnd> {
   let files: JobFiles | undefined;
   let names: FileHandle | undefined;
   try {
     await spec.volume.assertMounted();
-    names = spec.options.scope === 'Changed' ? await spec.names() : undefined;
+    names = await namesOf(spec);
     files = await JobFiles.make(deps.jobsDir, spec.key, spec.identity, spec.destination);
     return await runRsync(deps, spec, { files, names }, signal);
   } catch (err) {
@@ -126,6 +134,7 @@ async function runRsync(
   const signal = AbortSignal.any([outer, start.signal]);
   const log = new ErrorLog([VOLUME_PATH, volume.path, destination.path]);
   const reader = new RsyncOutputReader();
+  const differences = options.purpose === 'copy' ? undefined : new DifferenceLog();
   let ended: Promise<RsyncEnd> | undefined;
   let stop: (() => void) | undefined;
   try {
@@ -142,6 +151,7 @@ async function runRsync(
             const output = reader.push(chunk);
             if (output.connected) start.clear();
             onOutput(output);
+            differences?.push(chunk);
           });
           child.stderr?.on('data', (chunk: Buffer) => log.push(chunk));
           ended = endOf(child);
@@ -159,6 +169,7 @@ async function runRsync(
       ...(exit.exitCode === null ? {} : { exitCode: exit.exitCode }),
       vanished: exit.exitCode === 24 ? Math.max(1, log.vanished) : log.vanished,
       ...(log.failures.length > 0 && { failures: log.failures }),
+      ...(differences && { differences: differences.result }),
       ...(error && { error, transient: !outer.aborted && isTransient(error, exit) }),
     };
   } catch (err) {

@@ -1,6 +1,8 @@
 import { senderOptions } from '@dr-syncer/identity';
 import type { TransferDestination, TransferOptions } from '@dr-syncer/ssh';
 
+import { COMPARE } from './differences.js';
+
 /** Holds what there is of a file whose transfer was cut off, in the directory of the file. */
 export const PARTIAL_DIR = '.dr-syncer-partial';
 
@@ -15,6 +17,16 @@ export interface RoomOptions {
  */
 const LISTED = ['--no-recursive', '--files-from=-', '--from0', '--ignore-missing-args'];
 
+/** While it reads a file for its checksum, rsync says nothing to the other end. */
+const LONGEST_READ_S = 3_600;
+
+function stallSeconds({
+  purpose,
+  stallTimeoutSeconds,
+}: Pick<TransferOptions, 'purpose' | 'stallTimeoutSeconds'>): number {
+  return purpose === 'copy' ? stallTimeoutSeconds : Math.max(stallTimeoutSeconds, LONGEST_READ_S);
+}
+
 /** rsync's options of a push, each with its reason. */
 export function pushOptions(
   options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions,
@@ -28,7 +40,8 @@ export function pushOptions(
     // Time stamps are compared to the nanosecond: a file written twice within a second with the same size is seen, and
     // links and fifos get their exact time.
     '--modify-window=-1',
-    ...(options.scope === 'Changed' ? LISTED : []),
+    ...(options.scope === 'Changed' || options.purpose === 'compareSample' ? LISTED : []),
+    ...(options.purpose === 'copy' ? [] : COMPARE),
     ...(options.checksum ? ['--checksum'] : []),
     // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy.
     `--partial-dir=${PARTIAL_DIR}`,
@@ -36,7 +49,7 @@ export function pushOptions(
     ...(options.delete ? [options.deleteFirst === true ? '--delete-before' : '--delete-delay'] : []),
     ...(options.bandwidthLimitKiB > 0 ? [`--bwlimit=${options.bandwidthLimitKiB}`] : []),
     // Both ends count it, and each tells the other that it is still at work.
-    `--timeout=${options.stallTimeoutSeconds}`,
+    `--timeout=${stallSeconds(options)}`,
     // What goes wrong over there comes in the protocol. By default it would go to that rsync's standard error, which
     // arrives when this rsync, told of the failure by the protocol, has ended the connection already.
     '--stderr=client',

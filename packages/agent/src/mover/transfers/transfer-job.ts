@@ -189,7 +189,7 @@ export class TransferJob implements Transfer {
     this.#change({ phase: 'Connecting', attempt, bytesDone: 0 });
   }
 
-  async #finish({ exitCode, vanished, failures, scope, error }: PushEnd): Promise<void> {
+  async #finish({ exitCode, vanished, failures, scope, differences, error }: PushEnd): Promise<void> {
     this.#key = undefined;
     await this.prepared.volume.close();
     this.#endedAt = Date.now();
@@ -201,6 +201,7 @@ export class TransferJob implements Transfer {
       bytesPerSecond: took > 0 ? Math.round(this.#state.bytesDone / took) : 0,
       vanished,
       ...(scope && { scope }),
+      ...(differences && { differences }),
       ...(failures && { failures: [...failures] }),
       ...(error ? { error: { code: error.code, message: error.message } } : { percent: 100 }),
       ...(exitCode === undefined ? {} : { exitCode }),

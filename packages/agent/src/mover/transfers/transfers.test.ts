@@ -73,6 +73,7 @@ describe('Given the transfers of a node', () => {
       attempts: 1,
       checksum: false,
       scope: 'All',
+      purpose: 'copy',
       devices: false,
       fileCapabilities: false,
     },

@@ -75,7 +75,15 @@ export class Transfers {
         if (this.#closed) throw new DrError('Cancelled', 'the agent is being ended');
         const key = generateTransferKey(id);
         const job = new TransferJob(
-          { id, holder, ref, identity, volume, info, names: () => this.#options.surveys.openNames(holder) },
+          {
+            id,
+            holder,
+            ref,
+            identity,
+            volume,
+            info,
+            names: (which) => this.#options.surveys.openNames(holder, which),
+          },
           key,
           this.#options.push,
           this.#options.store.recorder(),

@@ -2,9 +2,11 @@ import { DrError, type VolumeStatus } from '@dr-syncer/api';
 import type { Survey } from '@dr-syncer/ssh';
 
 import { surveyOf } from '../begin-transfer.js';
-import type { Transferred } from '../transfer.js';
+import { openWay, type Transferred } from '../transfer.js';
 import { CALL_MS, refOf, transferIds, type VolumeTransfer } from '../volume-transfer.js';
+import { compareContents } from './compare-contents.js';
 import { countDifferences } from './counts.js';
+import { type VerificationMode, verificationMode } from './verification-mode.js';
 
 type Verification = NonNullable<VolumeStatus['verification']>;
 
@@ -12,11 +14,11 @@ type Verification = NonNullable<VolumeStatus['verification']>;
 const SURVEY_MS = 3_600_000;
 
 /**
- * After a transfer and all that was done to what it brought: counts what is there, and has the source agent keep its
- * survey, so that the next transfer may look at less.
+ * After a transfer and all that was done to what it brought: compares the copy with the source, as much as was asked for,
+ * and has the source's agent keep its survey, so that the next transfer may look at less.
  *
  * @param touched something may have been done to the copy though nothing was transferred
- * @throws DrError VerificationFailed
+ * @throws CopyDiffers
  */
 export async function settle(
   transfer: VolumeTransfer,
@@ -24,27 +26,70 @@ export async function settle(
   touched: boolean,
   signal: AbortSignal,
 ): Promise<Verification> {
-  const { replication, destination, identities } = transfer;
+  const { replication, request, destination, identities } = transfer;
   const { begun } = transferred;
-  const { verification: mode, excludePaths = [] } = replication.spec.pvcConfig;
+  const mode = verificationMode(replication, request);
   const untouched = begun?.scope.scope === 'None' && !touched;
   const peer = await destination.agents.peer(destination.volume.node, signal);
   const copy = untouched
     ? begun.copy
     : await surveyOf(peer, destination.volume, identities.destination, signal);
-  const verification = { mode, time: new Date().toISOString() };
-  if (mode === 'none') {
-    await keep(transfer, transferred, untouched, copy, signal);
-    return { ...verification, result: 'NotChecked' };
-  }
-  const why = notCounted(copy, excludePaths);
-  if (why !== undefined || copy === undefined) {
-    await keep(transfer, transferred, untouched, copy, signal);
-    return { ...verification, result: 'NotChecked', message: why ?? '' };
-  }
-  await compareCounts(transfer, transferred, copy, signal);
+  const verification = await verify(transfer, transferred, mode, copy, signal);
   await keep(transfer, transferred, untouched, copy, signal);
-  return { ...verification, result: 'Passed', checked: copy.entries };
+  return verification;
+}
+
+/** What the status says of a verification that failed. */
+export class CopyDiffers extends DrError {
+  readonly verification: Verification;
+
+  constructor(message: string, verification: Verification) {
+    super('VerificationFailed', message);
+    this.verification = verification;
+  }
+}
+
+/** @throws CopyDiffers */
+async function verify(
+  transfer: VolumeTransfer,
+  transferred: Transferred,
+  mode: VerificationMode,
+  copy: Survey | undefined,
+  signal: AbortSignal,
+): Promise<Verification> {
+  const { excludePaths = [] } = transfer.replication.spec.pvcConfig;
+  const fields = { mode, time: new Date().toISOString() };
+  if (mode === 'none') return { ...fields, result: 'NotChecked' };
+  const why = notCounted(copy, excludePaths);
+  if (copy !== undefined && why === undefined) await compareCounts(transfer, transferred, mode, copy, signal);
+  if (mode === 'counts') {
+    return why === undefined
+      ? { ...fields, result: 'Passed', checked: copy?.entries ?? 0 }
+      : { ...fields, result: 'NotChecked', message: why };
+  }
+  const way = await openWay(transfer, signal);
+  try {
+    const { count, paths, changedSince, checked } = await compareContents(transfer, mode, way, signal);
+    if (count > 0) throw differs(transfer, mode, `${count} entries that differ`, paths);
+    const note = `${changedSince} entries were written to at the source after the transfer had begun`;
+    return { ...fields, result: 'Passed', checked, ...(changedSince > 0 && { message: note }) };
+  } finally {
+    way.endpoint.close();
+  }
+}
+
+function differs(
+  { source }: VolumeTransfer,
+  mode: VerificationMode,
+  what: string,
+  paths: readonly string[],
+): CopyDiffers {
+  const named = paths.length === 0 ? '' : `: ${paths.join(', ')}`;
+  const { name } = source.volume.claim.metadata;
+  return new CopyDiffers(`the copy of claim ${name} has ${what}${named}`, {
+    ...{ mode, result: 'Failed', message: what, time: new Date().toISOString() },
+    ...(paths.length > 0 && { differences: [...paths] }),
+  });
 }
 
 function notCounted(copy: Survey | undefined, excludePaths: readonly string[]): string | undefined {
@@ -52,10 +97,11 @@ function notCounted(copy: Survey | undefined, excludePaths: readonly string[]): 
   return excludePaths.length > 0 ? 'with excludePaths the numbers of both ends differ' : undefined;
 }
 
-/** @throws DrError VerificationFailed */
+/** @throws CopyDiffers */
 async function compareCounts(
   transfer: VolumeTransfer,
   { begun }: Transferred,
+  mode: VerificationMode,
   copy: Survey,
   signal: AbortSignal,
 ): Promise<void> {
@@ -76,10 +122,7 @@ async function compareCounts(
   // Without one to compare with, all may be new.
   const differences = countDifferences(now, copy, now.base ?? { changed: now.entries, removed: 0 });
   if (differences.length === 0) return;
-  throw new DrError(
-    'VerificationFailed',
-    `the copy of claim ${source.volume.claim.metadata.name} has ${differences.join(', ')}`,
-  );
+  throw differs(transfer, mode, differences.join(', '), []);
 }
 
 /** What can't be kept costs the next transfer a comparison of everything. */
