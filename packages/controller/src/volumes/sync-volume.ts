@@ -3,6 +3,7 @@ import { type KubeObject, sleep } from '@dr-syncer/kube';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
+import { readCopyRecord } from './guard/copy-record.js';
 import { copyOf, type Direction, guardRecord, originalOf, withStop } from './guard/roles.js';
 import { rememberCopy } from './guard/remember.js';
 import { type MoverPolicy, requireIdentities, type TransferIdentities } from './identities.js';

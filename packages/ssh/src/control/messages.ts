@@ -1,52 +1,19 @@
 import { identityOriginsSchema, identitySchema, idMapSchema } from '@dr-syncer/api';
 import { z } from 'zod';
 
+import { fingerprint, id, time } from './fields.js';
+import { surveyMethods } from './survey-messages.js';
+import { volumeInfoSchema, volumeRefSchema } from './volume-messages.js';
+
+export * from './survey-messages.js';
+export * from './volume-messages.js';
+
 /**
  * What controller and agent say to each other, over an exec channel of the agent's SSH server (forced command
  * `dr-syncer-control`), and what the agent's `ssh` container says to its `mover` container over a unix socket.
  * One JSON object a line; see `peer.ts` for the framing. Sizes are bytes, times are ISO 8601, durations seconds.
  */
 export const PROTOCOL_VERSION = 1;
-
-const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
-const time = z.iso.datetime();
-const fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/);
-/** Names that become path components: DNS labels and UIDs only, so never a slash or dot-dot. */
-const podUid = z.string().regex(/^[0-9a-f][0-9a-f-]{0,63}$/);
-const pvName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
-
-/**
- * A volume by the objects of the API server that stand for it. Only a PersistentVolume that is a path on its node has that
- * path as well, for it has no mount of its own: agents take it where their administrator has allowed a prefix of it.
- */
-export const volumeRefSchema = z.strictObject({
-  podUid,
-  pvName,
-  hostPath: z.string().startsWith('/').max(4096).optional(),
-});
-export type VolumeRef = z.infer<typeof volumeRefSchema>;
-
-export const volumeInfoSchema = z.object({
-  /** Where the agent sees the volume's root. */
-  path: z.string(),
-  fsType: z.string(),
-  source: z.string(),
-  readOnly: z.boolean(),
-  /** File system supports per-file SELinux labels on this mount. */
-  seclabel: z.boolean(),
-  /** Context the file system is mounted with, when it is. */
-  mountContext: z.string().optional(),
-  /** Of the file system, which may be shared with others (a local directory). */
-  capacityBytes: z.number(),
-  usedBytes: z.number(),
-  /** Nothing in it but lost+found. */
-  empty: z.boolean(),
-  /** Permission bits of the root directory, with setuid, setgid and sticky. */
-  rootMode: z.number().int(),
-  /** Inode number and time of birth of the root directory: not the same for another file system at the same place. */
-  rootId: z.string(),
-});
-export type VolumeInfo = z.infer<typeof volumeInfoSchema>;
 
 const rate = z.number().int().min(1024);
 
@@ -197,52 +164,6 @@ export const transferStateSchema = z.object({
 });
 export type TransferState = z.infer<typeof transferStateSchema>;
 
-const keptFields = {
-  /** Made of all that decides what a transfer does, by the controller. */
-  conditions: z.string().max(128),
-  /** Digest of the copy after the transfer. */
-  copyDigest: z.string().max(64),
-};
-
-/** What the entries of a volume are, seen at once. */
-export const surveySchema = z.object({
-  /** The root directory included, as rsync counts. */
-  entries: z.number(),
-  files: z.number(),
-  directories: z.number(),
-  links: z.number(),
-  others: z.number(),
-  /** Size of all files and links. */
-  bytes: z.number(),
-  /**
-   * Of path, inode, mode, owner, size, and times of modification and change of every entry, with a key of the agent's own:
-   * equal digests of one agent mean that nothing was changed in between.
-   */
-  digest: z.string(),
-  /** All directories could be listed. */
-  complete: z.boolean(),
-  /**
-   * All was seen, and on a file system whose times of change can be relied upon: local ones, and nothing mounted inside.
-   */
-  reliable: z.boolean(),
-  /** Those of `among`. */
-  changedAmong: z.array(z.string()).optional(),
-  /** What it was compared with; absent: there is nothing to compare with. */
-  base: z
-    .object({
-      /** New, or not as they were, or changed a moment before the one or the other survey. */
-      changed: z.number(),
-      removed: z.number(),
-      /** All that have changed are named, so that a transfer may go by the names. */
-      named: z.boolean(),
-      ...keptFields,
-      /** When the last transfer began that compared everything. */
-      fullAt: time,
-    })
-    .optional(),
-});
-export type Survey = z.infer<typeof surveySchema>;
-
 /**
  * Metrics of one process; see packages/runtime/src/metric-families.ts. Bounded, and with names of
  * its own: a foreign agent must not pass for the controller's metrics.
@@ -311,6 +232,7 @@ export const permissionsStateSchema = z.object({
 export type PermissionsState = z.infer<typeof permissionsStateSchema>;
 
 export const methods = {
+  ...surveyMethods,
   hello: {
     params: z.strictObject({}),
     result: z.object({
@@ -367,41 +289,6 @@ export const methods = {
       excludePaths: excludePathsSchema,
     }),
     result: z.object({ files: z.number(), bytes: z.number() }),
-  },
-  /**
-   * Looks at every entry with the eyes of the identity and opens no file. With `compare` it says what is not as it was
-   * at an earlier survey for that holder, and keeps what it saw for `transfers.start` and the next survey.
-   */
-  'volumes.survey': {
-    params: z.strictObject({
-      volume: volumeRefSchema,
-      identity: identitySchema,
-      compare: z
-        .strictObject({
-          holder: id,
-          /** kept: the one that `surveys.keep` kept. last: the last one, whatever came of it; nothing is kept then. */
-          with: z.enum(['kept', 'last']),
-          /** With `last`: names one regular file in so many for a comparison, the same ones each time. */
-          sample: z.number().int().min(1).max(1_000_000).optional(),
-          /** With `last`: which of these paths (Latin-1) have changed since. */
-          among: z.array(z.string().max(4_096)).max(1_000).optional(),
-        })
-        .optional(),
-    }),
-    result: surveySchema,
-  },
-  /**
-   * What the last survey for this holder saw has been copied: the next one is compared with it. False: there is none, or
-   * `full` is not set and there was nothing to add to.
-   */
-  'surveys.keep': {
-    params: z.strictObject({
-      holder: id,
-      ...keptFields,
-      /** All was compared, not only what the survey had named. */
-      full: z.boolean(),
-    }),
-    result: z.object({ kept: z.boolean() }),
   },
   'grants.open': { params: grantSchema, result: z.object({ path: z.string(), user: z.string() }) },
   'grants.close': { params: z.strictObject({ id }), result: z.object({ closed: z.boolean() }) },

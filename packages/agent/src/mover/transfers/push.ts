@@ -166,10 +166,7 @@ async function runRsync(
     log.end();
     const error = transferError(exit, log, signal.aborted ? (signal.reason as DrError) : undefined);
     return {
-      ...(exit.exitCode === null ? {} : { exitCode: exit.exitCode }),
-      vanished: exit.exitCode === 24 ? Math.max(1, log.vanished) : log.vanished,
-      ...(log.failures.length > 0 && { failures: log.failures }),
-      ...(differences && { differences: differences.result }),
+      ...pushEnd(exit, log, differences),
       ...(error && { error, transient: !outer.aborted && isTransient(error, exit) }),
     };
   } catch (err) {
@@ -180,6 +177,15 @@ async function runRsync(
     await ended;
     start.clear();
   }
+}
+
+function pushEnd(exit: RsyncEnd, log: ErrorLog, differences: DifferenceLog | undefined): PushEnd {
+  return {
+    ...(exit.exitCode === null ? {} : { exitCode: exit.exitCode }),
+    vanished: exit.exitCode === 24 ? Math.max(1, log.vanished) : log.vanished,
+    ...(log.failures.length > 0 && { failures: log.failures }),
+    ...(differences && { differences: differences.result }),
+  };
 }
 
 /** What the launcher itself said. */
