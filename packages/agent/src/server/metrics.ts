@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
+import { type AuthFailure, authFailureTable } from './authentication.js';
 import type { LimitHit } from './limit-hits.js';
 
 type Direction = 'received' | 'sent';
@@ -47,6 +48,11 @@ export class SshMetrics {
       labelNames: ['reason'],
       registers,
     });
+    // From 0 on: a series that begins with 1 has not increased, says rate(), and the first attempt would go unnoticed.
+    for (const reason of Object.keys(authFailureTable) as AuthFailure[]) {
+      this.unauthorizedAttempts.inc({ reason }, 0);
+      this.authFailures.inc({ reason }, 0);
+    }
     this.#limitHits = new Counter({
       name: name('limit_hits_total'),
       help: 'Connections dropped or ended by a limit, and what one cut off',
