@@ -12,10 +12,13 @@ afterEach(() => {
   abort = new AbortController();
 });
 
-/** Old enough not to go with the next collection of young objects. */
+/** Old enough not to go with the next collection of young objects, and more than what the process may have free. */
 function makeGarbage(): void {
   const held: object[][] = [];
-  for (let i = 0; i < 300; i += 1) held.push(Array.from({ length: 2_000 }, (_, n) => ({ n, text: [n] })));
+  const enough = process.memoryUsage.rss() * 1.3 + 40 * MiB;
+  while (process.memoryUsage.rss() < enough) {
+    held.push(Array.from({ length: 20_000 }, (_, n) => ({ n, text: [n] })));
+  }
   releaseMemory();
   held.length = 0;
 }
