@@ -54,7 +54,7 @@ counted() {
   stage "$title" "$@" > >(tee "$log")
   status=$?
   wait $! 2>/dev/null
-  counts=$(tail -n 1 "$log" | sed -nE 's/^(.*: )?([0-9]+) passed,(.*[, ])?([0-9]+) failed.*$/\2 \4/p')
+  counts=$(sed -nE 's/^(.*: )?([0-9]+) passed,(.*[, ])?([0-9]+) failed.*$/\2 \4/p' "$log" | tail -n 1)
   [ -n "$counts" ] || counts="0 0"
   passed=$((passed + ${counts% *}))
   failed=$((failed + ${counts#* }))

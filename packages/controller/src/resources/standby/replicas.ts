@@ -20,11 +20,19 @@ export function parkReplicas(object: KubeObject, scale: ScalePath): MergePatch {
       `${path.join('.')} of ${object.kind} ${object.metadata.name} can't be ${wanted}: its schema takes ${minimum} or more`,
     );
   }
-  const noted = object.metadata.annotations?.[annotation.originalReplicas];
+  // Of an object that runs, a note says nothing: anybody may have written it.
+  const noted = isResting(object, scale)
+    ? object.metadata.annotations?.[annotation.originalReplicas]
+    : undefined;
   const note = {
     metadata: { annotations: { [annotation.originalReplicas]: noted ?? String(original ?? UNSET) } },
   };
   return mergePatched(nested(path, wanted), note) as MergePatch;
+}
+
+/** Whether it has the number that parking gives it. @throws DrError CannotPark */
+export function isResting(object: KubeObject, { path }: ScalePath): boolean {
+  return valueAt(object, path) === (scaleOverride(object) ?? 0);
 }
 
 /** What parking did, undone; undefined: it is not parked. */

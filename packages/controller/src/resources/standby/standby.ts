@@ -4,7 +4,7 @@ import { nested, recordAt } from '../json.js';
 import { mergePatched, type MergePatch } from '../merge-patch.js';
 import { fullKind, scalePathOf, type ScalePaths } from './kinds.js';
 import { pausingOf, running } from './pausing.js';
-import { parkReplicas, unparkReplicas } from './replicas.js';
+import { isResting, parkReplicas, unparkReplicas } from './replicas.js';
 
 /**
  * What brings an object to rest: no replicas (or as many as the label `scale-override` says), CronJobs and Jobs
@@ -38,8 +38,12 @@ export function activationPatch(object: KubeObject, custom: ScalePaths): MergePa
 /**
  * The object of a source as it is when it runs: a planned failover has brought it to rest, with what it had in its
  * annotations. So the standby stays what it was when the source stops. Pure; the same object when it runs.
+ *
+ * @throws DrError CannotPark
  */
 export function awake(object: KubeObject, custom: ScalePaths): KubeObject {
+  const scale = scalePathOf(object, custom);
+  if (scale !== undefined && !isResting(object, scale)) return object;
   const patch = activationPatch(object, custom);
   if (patch === undefined) return object;
   const woken = mergePatched(object, patch) as KubeObject;
