@@ -60,3 +60,8 @@ function bring(hash: string, present: Present | undefined, rules: Rules): Decisi
   if (!present.drifted) return 'leave';
   return rules.drift === 'Repair' ? 'repair' : 'report';
 }
+
+/** Whether it means a write of the object as the source is. */
+export function isWrite(decision: Decision): boolean {
+  return decision === 'create' || decision === 'update' || decision === 'repair';
+}

@@ -6,8 +6,9 @@ import { backoffMs, isAborted, kubeToDrError, type NewCondition, sleep } from '@
 
 import type { Surroundings } from '../resources/cluster-scoped/surroundings.js';
 import { Alarm } from './alarm.js';
-import type { Decision } from './decide.js';
+import { isWrite } from './decide.js';
 import { type Evaluation, type Item, Ledger, type LedgerOptions, type TypeState } from './ledger.js';
+import { beginRepair, failed, held, type RepairPace, restMs, succeeded } from './pacing.js';
 import { Pruner, type PrunerOptions } from './pruner.js';
 import type { SourceEntry, StandbyEntry } from './snapshots.js';
 import { Tally } from './tally.js';
@@ -30,7 +31,7 @@ export interface EngineOptions extends LedgerOptions {
   /** Follow both ends from `pass` on; else they are looked at once. */
   readonly watch: boolean;
   /** Who changes an object back each time is let win for longer and longer. Default 10 s to 1 h. */
-  readonly repair?: { readonly minMs: number; readonly maxMs: number };
+  readonly repair?: RepairPace;
   /** Something that the status shows has changed. */
   readonly onChange: () => void;
 }
@@ -44,14 +45,6 @@ const WORKERS = 48;
 const YIELD_EVERY = 64;
 /** Changes of one moment are brought together; the first does not wait long for company. */
 const DEBOUNCE_MS = 20;
-/** An object that changes all the time is written at most this often. */
-const REST_MS = 200;
-const RETRY = { minMs: 1_000, maxMs: 5 * 60_000 } as const;
-const WAIT_RETRY_MS = 60_000;
-/** Who changes an object back each time is let win for longer and longer, so that two never fight. */
-const REPAIR = { minMs: 10_000, maxMs: 60 * 60_000 } as const;
-/** A repair that held for this long is forgotten. */
-const REPAIR_MEMORY_MS = 10 * 60_000;
 
 /**
  * Keeps the objects of one destination namespace as those of the source say. Level-triggered: an event only says which
@@ -214,8 +207,8 @@ export class Engine {
     const due = new Set<Item>();
     for (const item of this.#dirty) {
       if (this.#busy.has(item) || !item.type.ready) continue;
-      const rested = item.writtenAt + REST_MS;
-      if (rested > now) this.#alarm.within(rested - now);
+      const rest = restMs(item, now);
+      if (rest > 0) this.#alarm.within(rest);
       else due.add(item);
     }
     if (due.size === 0) {
@@ -302,7 +295,7 @@ export class Engine {
         return false;
       }
       const mayTry = everything || changed || item.notBefore <= now;
-      if (evaluation.decision === 'repair' ? !this.#mayRepair(item, now) : !mayTry) {
+      if (evaluation.decision === 'repair' ? !beginRepair(item, now, this.#options.repair) : !mayTry) {
         if (evaluation.decision === 'repair') this.#stand(item, 'drifted');
         this.#later(item, item.notBefore - now);
         return false;
@@ -349,26 +342,15 @@ export class Engine {
     item.written = this.#options.standbyViews.entry(resource, this.#options.destinationNamespace, applied);
     item.fields = item.written.owned;
     item.writtenAt = performance.now();
-    if (decision !== 'repair') {
-      item.attempts = 0;
-      item.notBefore = 0;
-    }
+    if (decision !== 'repair') succeeded(item);
     this.tally.wrote();
     this.#pruner.drop(item);
     this.#stand(item, 'synced');
     this.#options.onChange();
   }
 
-  /** The first repair is made at once, each further one later and later. */
-  #mayRepair(item: Item, now: number): boolean {
-    if (item.attempts > 0 && now < item.notBefore) return false;
-    item.notBefore = now + backoffMs(item.attempts, this.#options.repair ?? REPAIR);
-    item.attempts += 1;
-    return true;
-  }
-
   #settled(item: Item, now: number): void {
-    if (item.failure !== undefined || now - item.writtenAt > REPAIR_MEMORY_MS) item.attempts = 0;
+    held(item, now);
     this.#pruner.drop(item);
     this.#stand(item, 'synced');
   }
@@ -378,10 +360,7 @@ export class Engine {
     // Accepted by policy: neither as the source is, nor a failure.
     this.tally.move(item, code === 'ImmutableKept' ? 'drifted' : 'failed', { code, message });
     this.#options.onChange();
-    item.attempts += 1;
-    const wait =
-      kind === 'retry' ? backoffMs(item.attempts - 1, RETRY) : kind === 'wait' ? WAIT_RETRY_MS : undefined;
-    item.notBefore = performance.now() + (wait ?? Number.POSITIVE_INFINITY);
+    const wait = failed(item, kind, performance.now());
     if (wait !== undefined) this.#later(item, wait);
   }
 
@@ -408,10 +387,6 @@ export class Engine {
     if (nextAt !== undefined && this.#options.watch) this.#alarm.within(Math.max(1, nextAt - Date.now()));
     this.#options.onChange();
   }
-}
-
-function isWrite(decision: Decision): boolean {
-  return decision === 'create' || decision === 'update' || decision === 'repair';
 }
 
 function isSameWant(a: Item['want'], b: Item['want']): boolean {

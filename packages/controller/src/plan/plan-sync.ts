@@ -14,7 +14,7 @@ import { WriteQueue } from '../engine/write-queue.js';
 import { type Route, routeOf } from '../replication/rules.js';
 import { desiredNamespace } from '../resources/cluster-scoped/namespace-metadata.js';
 import { decideNamespace, refuseDestination } from '../resources/namespace.js';
-import { selectedClaims } from '../volumes/selected-claims.js';
+import { claimsWithData } from '../volumes/selected-claims.js';
 import { Planner, type PlannedObjects } from './planner.js';
 import { isInStep, type PlannedObject, type SyncPlan } from './sync-plan.js';
 
@@ -55,9 +55,7 @@ export async function planSync(setup: PlanSetup, signal: AbortSignal): Promise<S
     definitions,
     signal,
   );
-  const volumes = spec.pvcConfig.includeData
-    ? await selectedClaims(source, sourceNamespace, spec, signal)
-    : [];
+  const volumes = await claimsWithData(source, sourceNamespace, spec, signal);
   const all = [...destination.planned, ...definitionsOf(definitions), ...objects];
   const classes = spec.clusterResources.checkClasses ? policy.surroundings.condition() : undefined;
   return {

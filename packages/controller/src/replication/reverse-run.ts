@@ -45,7 +45,7 @@ export async function runBack(deps: ReverseRunDeps, start: SyncStart, signal: Ab
   );
   const outcome = await attempt(
     {
-      ...{ ...deps, replication, route, remote, volumes },
+      ...{ ...deps, replication, route, remote, progress: volumes },
       request: run.id,
       changed: () => writer.changed(),
     },

@@ -1,36 +1,23 @@
-import { DrError, type Replication } from '@dr-syncer/api';
-import { isNotFound, type KubeClient, type KubeObject, kubeToDrError, wellKnown } from '@dr-syncer/kube';
-import type { Logger } from '@dr-syncer/runtime';
+import { DrError } from '@dr-syncer/api';
+import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
 import { isActive, recordOf } from '../engine/index.js';
-import type { MoverPolicy } from '../volumes/identities.js';
 import { type Pod, workloadOf } from '../volumes/pods.js';
-import { selectedClaims } from '../volumes/selected-claims.js';
-import type { VolumeServices } from '../volumes/services.js';
-import { syncVolume, type VolumeEnd } from '../volumes/sync-volume.js';
+import { claimsWithData } from '../volumes/selected-claims.js';
+import { type CopyOptions, copyVolume } from './copy-volume.js';
 import type { SyncOutcome } from './outcome.js';
 import type { ReplicationProgress } from './progress.js';
-import type { Route } from './rules.js';
+import { findSourceNamespace } from './source-namespace.js';
 import { watched } from './while-standby.js';
 
-export interface ReverseSyncOptions {
-  readonly replication: Replication;
-  readonly request: string;
-  readonly route: Route;
+/** `progress` is of the volumes of this run alone. */
+export interface ReverseSyncOptions extends CopyOptions {
   readonly source: Cluster;
   readonly sourceAgents: Agents;
-  /** UID of the source cluster. */
-  readonly sourceId: string;
   readonly remote: RemoteHandle;
-  readonly volumeServices: VolumeServices;
-  readonly policy: MoverPolicy;
-  /** The volumes of this run alone. */
-  readonly volumes: ReplicationProgress;
-  readonly changed: () => void;
-  readonly logger: Logger;
 }
 
 /**
@@ -40,31 +27,30 @@ export interface ReverseSyncOptions {
  * @throws DrError StandbyNotActive, DestinationOwned, SourceRunning, SourceNamespaceNotFound; KubeError
  */
 export async function syncBack(options: ReverseSyncOptions, signal: AbortSignal): Promise<SyncOutcome> {
-  const { replication, route, source, remote, volumes, changed } = options;
+  const { replication, route, source, remote, progress, changed } = options;
   const { client } = source;
-  const home = await namespaceOf(client, route.sourceNamespace, signal);
+  const home = await findSourceNamespace(client, route.sourceNamespace, signal);
   const standby = await remote.cluster.client.get(
     { resource: wellKnown.namespaces, name: route.destinationNamespace },
     { signal },
   );
   requireOwnStandby(standby, options);
-  const claims = replication.spec.pvcConfig.includeData
-    ? await selectedClaims(source, route.sourceNamespace, replication.spec, signal)
-    : [];
+  const claims = await claimsWithData(source, route.sourceNamespace, replication.spec, signal);
   const pods = await client.list<Pod>(wellKnown.pods, { namespace: route.sourceNamespace, signal });
   requireStopped(route.sourceNamespace, claims, pods.items);
-  volumes.beginVolumes(claims);
+  progress.beginVolumes(claims);
   changed();
-  const ends = {
+  const way = {
+    direction: 'reverse' as const,
     source: { cluster: remote.cluster, agents: remote.agents, namespace: standby },
     destination: { cluster: source, agents: options.sourceAgents, namespace: home },
   };
   const look = async (at: AbortSignal): Promise<void> => requireActive(await again(remote, standby, at));
   await watched(look, 'StandbyNotActive', signal, async (active) => {
-    await Promise.all(claims.map((claim) => bringBack(options, claim, ends, active)));
+    await Promise.all(claims.map((claim) => copyVolume(options, claim, way, active, fromTheSource(claim))));
     active.throwIfAborted();
   });
-  return outcomeOf(volumes);
+  return outcomeOf(progress);
 }
 
 /**
@@ -119,45 +105,9 @@ function again(
   return cluster.client.get({ resource: wellKnown.namespaces, name: metadata.name }, { signal });
 }
 
-async function namespaceOf(client: KubeClient, name: string, signal: AbortSignal): Promise<KubeObject> {
-  try {
-    return await client.get({ resource: wellKnown.namespaces, name }, { signal });
-  } catch (err) {
-    if (!isNotFound(err)) throw err;
-    throw new DrError('SourceNamespaceNotFound', `namespace ${name} does not exist`);
-  }
-}
-
-async function bringBack(
-  options: ReverseSyncOptions,
-  claim: string,
-  ends: { source: VolumeEnd; destination: VolumeEnd },
-  signal: AbortSignal,
-): Promise<void> {
-  const { volumes, changed, replication, request, logger } = options;
-  try {
-    await syncVolume(
-      {
-        ...{ replication, request, claim, ...ends, direction: 'reverse' },
-        ...{ remote: options.route.remoteKey, services: options.volumeServices, owner: options.sourceId },
-        policy: options.policy,
-        onStatus: (fields) => {
-          volumes.volume(claim, fields);
-          changed();
-        },
-      },
-      signal,
-    );
-  } catch (err) {
-    if (signal.aborted) return;
-    const found = kubeToDrError(err);
-    // Named from the side of the transfer; here its destination is the source.
-    const problem = found.code === 'DestinationInUse' ? running(`claim ${claim} is in use`) : found;
-    logger.warn('volume was not taken back', { claim, err: problem });
-    const message = `${problem.message}. ${problem.remedy}`;
-    volumes.volume(claim, { phase: 'Failed', reason: problem.code, message });
-    changed();
-  }
+/** Failures are named from the side of the transfer; here its destination is the source. */
+function fromTheSource(claim: string): (problem: DrError) => DrError {
+  return (problem) => (problem.code === 'DestinationInUse' ? running(`claim ${claim} is in use`) : problem);
 }
 
 function outcomeOf({ volumes }: ReplicationProgress): SyncOutcome {

@@ -5,13 +5,18 @@ import { compileExclusion } from '../resources/exclusion.js';
 import { selectTypes } from '../resources/selection.js';
 import type { Claim } from './pods.js';
 
+interface ClaimSource {
+  readonly client: Pick<KubeClient, 'list'>;
+  readonly discovery: Discovery;
+}
+
 /**
  * Names of the claims that a Replication selects in its source namespace.
  *
  * @throws KubeError
  */
 export async function selectedClaims(
-  source: { readonly client: Pick<KubeClient, 'list'>; readonly discovery: Discovery },
+  source: ClaimSource,
   namespace: string,
   spec: ReplicationSpec,
   signal: AbortSignal,
@@ -24,4 +29,14 @@ export async function selectedClaims(
   return claims.items
     .filter((claim) => excluded({ ...claim, apiVersion: 'v1', kind: type.kind }, type) === undefined)
     .map((claim) => claim.metadata.name);
+}
+
+/** Those of them whose data is copied too: all, or none. @throws KubeError */
+export async function claimsWithData(
+  source: ClaimSource,
+  namespace: string,
+  spec: ReplicationSpec,
+  signal: AbortSignal,
+): Promise<string[]> {
+  return spec.pvcConfig.includeData ? selectedClaims(source, namespace, spec, signal) : [];
 }
