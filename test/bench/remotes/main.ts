@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 
 import { remoteClusters, type Solo, startSolo } from '../../e2e/support/solo/solo.js';
+import { atMost, print } from '../figure.js';
 import { cpuSeconds, rssMiB } from './usage.js';
 
 /**
@@ -43,17 +44,10 @@ async function measure(pid: number): Promise<void> {
   }
   const seconds = (performance.now() - began) / 1000;
   const cpu = (100 * (cpuSeconds(pid) - before)) / seconds;
-  figure(`cpu of ${COUNT} idle RemoteClusters`, cpu, '% of a core', BAR_CPU_PERCENT);
-  figure(`largest RSS with ${COUNT} idle RemoteClusters`, rss, 'MiB', BAR_RSS_MIB);
-}
-
-function figure(name: string, value: number, unit: string, bar: number): void {
-  const ours = Math.round(value * 100) / 100;
-  const ok = ours < bar;
-  process.stdout.write(
-    `${JSON.stringify({ bench: 'remotes', name, ours, peer: null, unit, ratio: null, bar, ok })}\n`,
-  );
-  if (!ok) process.exitCode = 1;
+  print('remotes', [
+    atMost(`cpu of ${COUNT} idle RemoteClusters`, '% of a core', BAR_CPU_PERCENT, cpu),
+    atMost(`largest RSS with ${COUNT} idle RemoteClusters`, 'MiB', BAR_RSS_MIB, rss),
+  ]);
 }
 
 async function connectAll({ client, api, agentPort }: Solo): Promise<void> {

@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { KeyMaker } from '@dr-syncer/controller';
 
 import { orderOf, Rig, signal } from '../../rotation/rig.js';
+import { atMost, median, print } from '../figure.js';
 
 /**
  * What it takes to replace the key of one cluster with many agents, the making of keys aside, and for how long making
@@ -45,20 +45,11 @@ async function blocked(): Promise<void> {
   const maker = new KeyMaker();
   await maker.clientKey('warm', signal);
   const pauses: number[] = [];
-  const idle: number[] = [];
   for (let i = 0; i < KEYS; i += 1) {
-    const began = performance.now();
     pauses.push(await longestPause(() => maker.clientKey('bench', signal)));
-    const tookMs = performance.now() - began;
-    idle.push(await longestPause(() => sleep(tookMs)));
   }
-  figure(
-    'event loop blocked while a 4096-bit key is made, median',
-    median(pauses),
-    median(idle),
-    'ms',
-    BAR_BLOCKED_MS,
-  );
+  const name = 'event loop blocked while a 4096-bit key is made, median';
+  print('rotation', [atMost(name, 'ms', BAR_BLOCKED_MS, median(pauses))]);
 }
 
 async function rotations(): Promise<void> {
@@ -74,30 +65,11 @@ async function rotations(): Promise<void> {
       seconds.push((performance.now() - began - maker.spentMs) / 1000);
     }
     agents.close();
-    figure(
-      `rotation with ${AGENTS} agents without making the key, longest`,
-      Math.max(...seconds),
-      null,
-      's',
-      BAR_SECONDS,
-    );
+    const name = `rotation with ${AGENTS} agents without making the key, longest`;
+    print('rotation', [atMost(name, 's', BAR_SECONDS, Math.max(...seconds))]);
   } finally {
     await rig.stop();
   }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-}
-
-/** `peer`: the same loop with nothing to do, where there is one. */
-function figure(name: string, value: number, idle: number | null, unit: string, bar: number): void {
-  const round = (one: number) => Math.round(one * 100) / 100;
-  const [ours, peer] = [round(value), idle === null ? null : round(idle)];
-  const ok = ours < bar;
-  const ratio = peer === null ? null : round(ours / peer);
-  process.stdout.write(`${JSON.stringify({ bench: 'rotation', name, ours, peer, unit, ratio, bar, ok })}\n`);
-  if (!ok) process.exitCode = 1;
 }
 
 await main();

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { atMost, type Figure, higherIsBetter, lowerIsBetter } from './figure.js';
+import { atLeastPeer, atMost, atMostPeer, type Figure, print } from '../figure.js';
 import { type BenchOptions, parseOptions } from './options.js';
 import { type Servers, startServers } from './servers.js';
 import { idleConnections, memoryWithStreams } from './strain.js';
@@ -43,33 +43,33 @@ const figures: Readonly<Record<string, Measure>> = {
     const size = Math.round(256 * scale);
     return withFiles(dir, 8, size * MiB, async (source) => {
       const pairs = await interleaved(servers, rounds, (target) => push(target, source, 8 * size));
-      return [higherIsBetter('push-2GiB', 'MiB/s', 1, pairs)];
+      return [atLeastPeer('push-2GiB', 'MiB/s', 1, pairs)];
     });
   },
   'pull-2GiB': ({ servers, dir, options: { scale, rounds } }) => {
     const size = Math.round(256 * scale);
     return withFiles(dir, 8, size * MiB, async (source) => {
       const pairs = await interleaved(servers, rounds, (t) => pull(t, source, join(dir, 'pulled'), 8 * size));
-      return [higherIsBetter('pull-2GiB', 'MiB/s', 0.9, pairs)];
+      return [atLeastPeer('pull-2GiB', 'MiB/s', 0.9, pairs)];
     });
   },
   'push-50k-files': ({ servers, dir, options: { scale, rounds } }) => {
     const count = Math.round(50_000 * scale);
     return withFiles(dir, count, 4096, async (source) => {
       const pairs = await interleaved(servers, rounds, (target) => push(target, source, count));
-      return [higherIsBetter('push-50k-files', 'files/s', 1, pairs)];
+      return [atLeastPeer('push-50k-files', 'files/s', 1, pairs)];
     });
   },
   'push-512MiB-50ms': ({ servers, dir, options: { scale, rounds } }) => {
     const size = Math.round(128 * scale);
     return withFiles(dir, 4, size * MiB, async (source) => {
       const pairs = await interleaved(servers, rounds, (target) => pushFarAway(target, source, 4 * size, 50));
-      return [higherIsBetter('push-512MiB-50ms', 'MiB/s', 4, pairs)];
+      return [atLeastPeer('push-512MiB-50ms', 'MiB/s', 4, pairs)];
     });
   },
   handshake: async ({ servers, options: { rounds } }) => {
     const pairs = await interleaved(servers, rounds * 8, firstByte);
-    return [lowerIsBetter('handshake-to-first-byte', 'ms', 1, pairs)];
+    return [atMostPeer('handshake-to-first-byte', 'ms', 1, pairs)];
   },
   rss: ({ servers, dir, options: { scale } }) => {
     const size = Math.round(256 * scale);
@@ -89,16 +89,12 @@ const figures: Readonly<Record<string, Measure>> = {
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   const dir = await mkdtemp(join(options.dir, 'dr-syncer-bench-ssh-'));
-  let failed = false;
   try {
     const servers = await startServers(dir, options.agent);
     try {
       for (const [name, measure] of Object.entries(figures)) {
         if (options.only.length > 0 && !options.only.includes(name)) continue;
-        for (const figure of await measure({ servers, dir, options })) {
-          process.stdout.write(`${JSON.stringify(figure)}\n`);
-          failed ||= !figure.ok;
-        }
+        print('ssh', await measure({ servers, dir, options }));
       }
     } finally {
       await servers.stop();
@@ -106,7 +102,6 @@ async function main(): Promise<void> {
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-  if (failed) process.exitCode = 1;
 }
 
 await main();

@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Pair } from './figure.js';
+import type { Pair } from '../figure.js';
 import { timed, timeToFirstByte } from './process.js';
 import { remote, rsh, type Servers, sshArgs, type Target } from './servers.js';
 import { startDelayProxy } from './delay-proxy.js';
