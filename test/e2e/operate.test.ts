@@ -7,6 +7,7 @@ import { replications } from '@dr-syncer/controller';
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
+import { run } from '../cluster/process/run.js';
 import { cli as runCli, type CliOptions, type CliOutcome } from './support/cli.js';
 import { eventually } from './support/clusters.js';
 import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
@@ -126,6 +127,33 @@ describe('Given a standby that works, and a person with the command line', () =>
     expect(seen.code).toBe(130);
     expect(seen.out).toMatch(/operate data +\[=+> +\] +\d+%/);
   }, 180_000);
+
+  test('When copies are verified Then the exit code says what was found, and what differs is named', async () => {
+    const dirs: string[] = [];
+    for (const namespace of [NAME, `${NAME}-copy`]) {
+      const ref = { resource: wellKnown.persistentVolumeClaims, namespace, name: 'data' };
+      dirs.push(volumeDir(solo.node, await solo.client.get(ref)));
+    }
+    const [from = '', to = ''] = dirs;
+    await writeFile(join(from, 'kept\n'), 'right');
+    const verify = ['verify', NAME, '-n', SYSTEM, '--timeout', '2m', '--wait'];
+    const same = await cli([...verify, '--mode', 'sample']);
+    // Same size and times: nothing but its content tells.
+    await writeFile(join(to, 'kept\n'), 'wrong');
+    await run('touch', ['--no-create', `--reference=${join(from, 'kept\n')}`, join(to, 'kept\n')]);
+    const differs = await cli([...verify, '-o', 'json']);
+    const repaired = await cli([...verify, '--volume', 'data']);
+    const other = await cli([...verify, '--volume', 'none']);
+
+    expect(same).toMatchObject({ code: 0, out: expect.stringMatching(/data +Same +sample/) });
+    expect(differs.code).toBe(4);
+    expect(JSON.parse(differs.out)).toMatchObject({
+      result: 'Differs',
+      volumes: [{ volume: 'data', result: 'Differs', mode: 'full', differences: ['kept?'] }],
+    });
+    expect(repaired).toMatchObject({ code: 0, out: expect.stringMatching(/data +Same +full/) });
+    expect(other).toMatchObject({ code: 1, out: expect.stringMatching(/none +Unknown/) });
+  }, 240_000);
 
   test('When NO_COLOR is set Then a terminal gets no colour', async () => {
     const { out } = await cli(['status'], { terminal: true, env: { NO_COLOR: '1' } });

@@ -36,7 +36,10 @@ export const annotation = {
    * `status.reverseSync.request`.
    */
   reverseSync: `${API_GROUP}/reverse-sync`,
-  /** `MODE=REQUEST`: how the copies of the sync of that request are checked, in place of pvcConfig.verification. */
+  /**
+   * `MODE=REQUEST` or, for one volume alone, `MODE:CLAIM=REQUEST`: how the copies of the sync of that request are checked,
+   * in place of pvcConfig.verification.
+   */
   verify: `${API_GROUP}/verify`,
   /** On a Replication: the run that a deletion guard has stopped, and that is meant nevertheless. */
   confirmDeletions: `${API_GROUP}/confirm-deletions`,

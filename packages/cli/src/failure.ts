@@ -10,7 +10,11 @@ export const exitCodes = {
   },
   usage: { code: 2, meaning: 'wrong usage; nothing was done' },
   timeout: { code: 3, meaning: 'the time given with --timeout is over; what was begun goes on' },
-  differs: { code: 4, meaning: 'a sync would have something to do, or something fails or waits (plan)' },
+  differs: {
+    code: 4,
+    meaning:
+      'a sync would have something to do, or something fails or waits (plan); a copy differs from its source (verify)',
+  },
   interrupted: { code: 130, meaning: 'ended by Ctrl-C or SIGTERM; what was begun in a cluster goes on' },
 } as const;
 

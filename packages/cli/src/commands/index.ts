@@ -13,6 +13,7 @@ import { rotateKeys } from './rotate-keys.js';
 import { status } from './status.js';
 import { sync } from './sync.js';
 import { uninstall } from './uninstall.js';
+import { verify } from './verify.js';
 import { version } from './version.js';
 
 /** Makes one command of the program. Its action throws to fail; see failure.ts. */
@@ -22,6 +23,7 @@ export type MakeCommand = (around: Surroundings) => Command;
 export const commands: readonly MakeCommand[] = [
   status,
   sync,
+  verify,
   plan,
   doctor,
   explain,

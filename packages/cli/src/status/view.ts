@@ -108,8 +108,12 @@ export function ageSeconds(time: string | undefined, now: Date): number | undefi
   return Number.isFinite(ms) ? Math.max(0, Math.round(ms / 1000)) : undefined;
 }
 
+const running: readonly VolumeStatus['phase'][] = [
+  ...(['Preparing', 'Transferring', 'SettingPermissions', 'Verifying'] as const),
+];
+
 function isRunning({ phase }: VolumeStatus): boolean {
-  return phase === 'Preparing' || phase === 'Transferring' || phase === 'SettingPermissions';
+  return running.includes(phase);
 }
 
 /** The summary counts all of them; only a hundred are listed. */

@@ -39,19 +39,27 @@ export function obstacleTo(object: KubeObject): string | undefined {
   return undefined;
 }
 
-/** @throws KubeError; DrError NamespaceNotAllowed; CommandFailure when no sync would come of it */
+/**
+ * @param verify `MODE` or `MODE:CLAIM`: how the copies of this sync alone are checked, all or one
+ * @throws KubeError; DrError NamespaceNotAllowed; CommandFailure when no sync would come of it
+ */
 export async function requestSync(
   client: Pick<KubeClient, 'get' | 'patch'>,
   namespace: string,
   name: string,
   signal: AbortSignal,
+  verify?: string,
 ): Promise<Requested> {
   const ref = { resource: replications, namespace, name };
   const present = await client.get(ref, { signal });
   const obstacle = obstacleTo(present);
   if (obstacle !== undefined) throw new CommandFailure(`Replication ${namespace}/${name}: ${obstacle}`);
   const request = newRequest(new Date());
-  const body = { metadata: { annotations: { [annotation.syncNow]: request } } };
+  const annotations = {
+    [annotation.syncNow]: request,
+    ...(verify !== undefined && { [annotation.verify]: `${verify}=${request}` }),
+  };
+  const body = { metadata: { annotations } };
   const object = await client.patch(ref, body, 'merge', { fieldManager: FIELD_MANAGER, signal });
   const { lastSyncRequest } = (object['status'] ?? {}) as ReplicationStatus;
   return { namespace, name, request, before: lastSyncRequest };

@@ -28,7 +28,7 @@ export async function settle(
 ): Promise<Verification> {
   const { replication, request, destination, identities } = transfer;
   const { begun } = transferred;
-  const mode = verificationMode(replication, request);
+  const mode = verificationMode(replication, request, transfer.source.volume.claim.metadata.name);
   const untouched = begun?.scope.scope === 'None' && !touched;
   const peer = await destination.agents.peer(destination.volume.node, signal);
   const copy = untouched

@@ -23,7 +23,10 @@ describe('Given a request', () => {
     ['full=another', 'counts'],
     ['full', 'counts'],
     ['all=one', 'counts'],
+    ['full:data=one', 'full'],
+    ['full:log=one', 'counts'],
+    ['full:data=another', 'counts'],
   ])('When the annotation is %s, then the mode is %s', (text, mode) => {
-    expect(verificationMode(replicationWith(text), 'one')).toBe(mode);
+    expect(verificationMode(replicationWith(text), 'one', 'data')).toBe(mode);
   });
 });
