@@ -11,18 +11,16 @@ import { startApiServer } from '../cluster/index.js';
 import { cli } from './support/cli.js';
 import { eventually } from './support/clusters.js';
 import { type DoctorReport, errorsOf, examine, type KubeconfigText, otherKey } from './support/doctor.js';
+import { kubeconfigData, object, SYSTEM } from './support/solo/given.js';
 import {
   COPY,
   copyNamespace,
   deployment,
-  kubeconfigData,
   kubeconfigSecret,
-  object,
   REMOTE,
   remoteCluster,
   SHOP,
   startHealthy,
-  SYSTEM,
 } from './support/solo/healthy.js';
 import { freePort } from './support/solo/programs.js';
 import type { Solo } from './support/solo/solo.js';
@@ -166,11 +164,10 @@ describe('Given a set-up that is well, and is then broken', () => {
       },
       breakIt: async () => {
         await solo.client.delete(kubeconfigSecret);
-        const secret = object(
-          'Secret',
-          { name: REMOTE, namespace: SYSTEM },
-          kubeconfigData(solo.api.kubeconfig),
-        );
+        const secret = {
+          ...object('Secret', { name: REMOTE, namespace: SYSTEM }),
+          ...kubeconfigData(solo.api.kubeconfig),
+        };
         return () => solo.client.create(wellKnown.secrets, secret);
       },
     },
@@ -308,7 +305,7 @@ describe('Given a set-up that is well, and is then broken', () => {
       breakIt: async () => {
         const metadata = { name: 'dr-syncer-agent-fence', namespace: SYSTEM };
         const data = { volumes: `# namespace ${COPY}\npv-1\n` };
-        await solo.client.create(wellKnown.configMaps, object('ConfigMap', metadata, { data }));
+        await solo.client.create(wellKnown.configMaps, { ...object('ConfigMap', metadata), data });
         return () => solo.client.delete({ resource: wellKnown.configMaps, ...metadata });
       },
     },

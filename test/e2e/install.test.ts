@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ApiServer, startApiServer } from '../cluster/index.js';
 import { cli, type CliOutcome } from './support/cli.js';
 import { eventually } from './support/clusters.js';
-import { COPY, REMOTE, SHOP, startHealthy, SYSTEM } from './support/solo/healthy.js';
+import { SYSTEM } from './support/solo/given.js';
+import { COPY, REMOTE, SHOP, startHealthy } from './support/solo/healthy.js';
 import type { Solo } from './support/solo/solo.js';
 
 interface Change {

@@ -9,12 +9,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 
 import { differencesOf } from '../faults/tree.js';
 import { eventually } from './support/clusters.js';
-import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
+import {
+  givenRemoteCluster,
+  givenStorageClass,
+  givenVolumePair,
+  podOfClaim,
+  SYSTEM,
+} from './support/solo/given.js';
+import { type Solo, startSolo } from './support/solo/solo.js';
 import { volumeDir } from './support/solo/volumes.js';
 
-const SYSTEM = 'dr-syncer-system';
 const REMOTE = 'back';
-const CLASS = 'solo';
 const MIB = 1 << 20;
 
 type Reverse = NonNullable<ReplicationStatus['reverseSync']>;
@@ -27,9 +32,6 @@ describe('Given a standby that was made active, and its source at rest', () => {
   let away: string;
 
   const copy = () => `${name}-copy`;
-  const object = (kind: string, metadata: KubeObject['metadata']): KubeObject => ({
-    ...{ apiVersion: 'v1', kind, metadata },
-  });
   const claim = (namespace: string) => ({
     ...{ resource: wellKnown.persistentVolumeClaims, namespace, name: 'data' },
   });
@@ -84,42 +86,12 @@ describe('Given a standby that was made active, and its source at rest', () => {
     await writeFile(join(away, 'big'), randomBytes(40 * MIB));
     await solo.client.patch(replication(), { spec: { pvcConfig: { bandwidthLimit: 2_000 } } }, 'merge');
   };
-  const app = async () => {
-    await solo.client.create(wellKnown.pods, {
-      ...object('Pod', { name: 'app', namespace: name }),
-      spec: {
-        terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'x', image: 'x' }],
-        volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
-      },
-    });
-  };
+  const app = () => solo.client.create(wellKnown.pods, podOfClaim('app', name));
 
   beforeAll(async () => {
     solo = await startSolo();
-    const storage = {
-      group: 'storage.k8s.io',
-      version: 'v1',
-      plural: 'storageclasses',
-      kind: 'StorageClass',
-    };
-    await solo.client.create(
-      { ...storage, namespaced: false },
-      {
-        ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: CLASS } },
-        provisioner: 'solo',
-      },
-    );
-    const data = { kubeconfig: Buffer.from(solo.api.kubeconfig).toString('base64') };
-    await solo.client.create(wellKnown.secrets, {
-      ...object('Secret', { name: REMOTE, namespace: SYSTEM }),
-      ...{ type: 'Opaque', data },
-    });
-    await solo.client.create(remoteClusters, {
-      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'RemoteCluster' },
-      metadata: { name: REMOTE, namespace: SYSTEM },
-      spec: { kubeconfigSecret: REMOTE, agentDeployment: { port: solo.agentPort } },
-    });
+    await givenStorageClass(solo);
+    await givenRemoteCluster(solo, REMOTE);
   }, 240_000);
 
   afterAll(async () => {
@@ -129,25 +101,7 @@ describe('Given a standby that was made active, and its source at rest', () => {
   beforeEach(async () => {
     count += 1;
     name = `back-${count}`;
-    const annotations = { [annotation.privilegedMovers]: 'true' };
-    for (const namespace of [name, copy()]) {
-      await solo.client.create(wellKnown.namespaces, object('Namespace', { name: namespace, annotations }));
-    }
-    await solo.client.create(wellKnown.persistentVolumeClaims, {
-      ...object('PersistentVolumeClaim', { name: 'data', namespace: name }),
-      spec: {
-        ...{ accessModes: ['ReadWriteOnce'], storageClassName: CLASS },
-        resources: { requests: { storage: '1Gi' } },
-      },
-    });
-    await solo.client.create(replications, {
-      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication', metadata: { name, namespace: SYSTEM } },
-      spec: {
-        ...{ destinationCluster: REMOTE, sourceNamespace: name, destinationNamespace: copy() },
-        resourceTypes: ['persistentvolumeclaims'],
-        pvcConfig: { stallTimeoutSeconds: 20 },
-      },
-    });
+    await givenVolumePair(solo, name, REMOTE, [name, copy()], { pvcConfig: { stallTimeoutSeconds: 20 } });
     expect((await sync('first')).phase).toBe('Completed');
     home = volumeDir(solo.node, await solo.client.get(claim(name)));
     away = volumeDir(solo.node, await solo.client.get(claim(copy())));

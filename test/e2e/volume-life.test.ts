@@ -11,12 +11,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { run } from '../cluster/process/run.js';
 import { differencesOf } from '../faults/tree.js';
 import { eventually } from './support/clusters.js';
-import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
+import {
+  givenRemoteCluster,
+  givenStorageClass,
+  givenVolumePair,
+  podOfClaim,
+  SYSTEM,
+} from './support/solo/given.js';
+import { type Solo, startSolo } from './support/solo/solo.js';
 import { volumeDir } from './support/solo/volumes.js';
 
-const SYSTEM = 'dr-syncer-system';
 const REMOTE = 'life';
-const CLASS = 'solo';
 const MIB = 1 << 20;
 
 /** Node's own takes seconds as a double. */
@@ -36,11 +41,6 @@ describe('Given a volume and its copy', () => {
   let to: string;
 
   const namespaces = () => ({ source: name, copy: `${name}-copy` });
-  const object = (kind: string, metadata: KubeObject['metadata']): KubeObject => ({
-    apiVersion: 'v1',
-    kind,
-    metadata,
-  });
   const claimOf = async (namespace: string) => {
     const ref = { resource: wellKnown.persistentVolumeClaims, namespace, name: 'data' };
     return solo.client.get(ref);
@@ -81,40 +81,10 @@ describe('Given a volume and its copy', () => {
   const placeholders = async (namespace: string) =>
     (await solo.client.list(wellKnown.pods, { namespace, labelSelector: 'dr-syncer.io/placeholder-for' }))
       .items;
-  const pod = (podName: string, namespace: string): KubeObject => ({
-    ...object('Pod', { name: podName, namespace }),
-    spec: {
-      terminationGracePeriodSeconds: 0,
-      containers: [{ name: 'x', image: 'x' }],
-      volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
-    },
-  });
-
   beforeAll(async () => {
     solo = await startSolo({ controller: { PLACEHOLDER_TTL_SECONDS: '2' } });
-    await solo.client.create(
-      {
-        group: 'storage.k8s.io',
-        version: 'v1',
-        plural: 'storageclasses',
-        kind: 'StorageClass',
-        namespaced: false,
-      },
-      {
-        ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: CLASS } },
-        provisioner: 'solo',
-      },
-    );
-    const data = { kubeconfig: Buffer.from(solo.api.kubeconfig).toString('base64') };
-    await solo.client.create(wellKnown.secrets, {
-      ...object('Secret', { name: REMOTE, namespace: SYSTEM }),
-      ...{ type: 'Opaque', data },
-    });
-    await solo.client.create(remoteClusters, {
-      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'RemoteCluster' },
-      metadata: { name: REMOTE, namespace: SYSTEM },
-      spec: { kubeconfigSecret: REMOTE, agentDeployment: { port: solo.agentPort } },
-    });
+    await givenStorageClass(solo);
+    await givenRemoteCluster(solo, REMOTE);
   }, 240_000);
 
   afterAll(async () => {
@@ -125,25 +95,7 @@ describe('Given a volume and its copy', () => {
     count += 1;
     name = `life-${count}`;
     const { source, copy } = namespaces();
-    const annotations = { [annotation.privilegedMovers]: 'true' };
-    for (const namespace of [source, copy]) {
-      await solo.client.create(wellKnown.namespaces, object('Namespace', { name: namespace, annotations }));
-    }
-    await solo.client.create(wellKnown.persistentVolumeClaims, {
-      ...object('PersistentVolumeClaim', { name: 'data', namespace: source }),
-      spec: {
-        ...{ accessModes: ['ReadWriteOnce'], storageClassName: CLASS },
-        resources: { requests: { storage: '1Gi' } },
-      },
-    });
-    await solo.client.create(replications, {
-      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication', metadata: { name, namespace: SYSTEM } },
-      spec: {
-        ...{ destinationCluster: REMOTE, sourceNamespace: source, destinationNamespace: copy },
-        resourceTypes: ['persistentvolumeclaims'],
-        pvcConfig: { stallTimeoutSeconds: 20 },
-      },
-    });
+    await givenVolumePair(solo, name, REMOTE, [source, copy], { pvcConfig: { stallTimeoutSeconds: 20 } });
     const first = await sync('first');
     expect([first.phase, first.volume]).toEqual([
       'Completed',
@@ -326,7 +278,7 @@ describe('Given a volume and its copy', () => {
     await request('two');
     await moving(5);
     const { copy } = namespaces();
-    await solo.client.create(wellKnown.pods, pod('app', copy));
+    await solo.client.create(wellKnown.pods, podOfClaim('app', copy));
     expect((await answer('two')).volume).toMatchObject({ phase: 'Failed', reason: 'DestinationInUse' });
     expect((await sync('three')).volume).toMatchObject({ phase: 'Failed', reason: 'DestinationInUse' });
 

@@ -1,5 +1,5 @@
-import { annotation, DrError, isErrorCode, type Replication } from '@dr-syncer/api';
-import { isNotFound, type KubeObject, wellKnown } from '@dr-syncer/kube';
+import { annotation, isErrorCode, type Replication } from '@dr-syncer/api';
+import { wellKnown } from '@dr-syncer/kube';
 
 import type { ClusterView } from '../clusters/cluster.js';
 import { confirmedToken } from '../custom-resources.js';
@@ -12,6 +12,7 @@ import { Types } from '../engine/types.js';
 import { Views } from '../engine/views.js';
 import { WriteQueue } from '../engine/write-queue.js';
 import { type Route, routeOf } from '../replication/rules.js';
+import { findSourceNamespace } from '../replication/source-namespace.js';
 import { desiredNamespace } from '../resources/cluster-scoped/namespace-metadata.js';
 import { decideNamespace, refuseDestination } from '../resources/namespace.js';
 import { claimsWithData } from '../volumes/selected-claims.js';
@@ -76,7 +77,7 @@ async function lookAtDestination(
   const { metadata, spec } = replication;
   refuseDestination(name);
   const [home, system, present] = await Promise.all([
-    sourceNamespaceOf(source, sourceNamespace, signal),
+    findSourceNamespace(source.client, sourceNamespace, signal),
     source.client.get({ resource: wellKnown.namespaces, name: 'kube-system' }, { signal }),
     remote.client.find({ resource: wellKnown.namespaces, name }, { signal }),
   ]);
@@ -95,19 +96,6 @@ async function lookAtDestination(
     planned.push({ action: 'update', ...entry, reason: `it is claimed (annotation ${annotation.standby})` });
   }
   return { planned, isNew: present === undefined, ownUids: ownUids(record, claimant) };
-}
-
-async function sourceNamespaceOf(
-  { client }: ClusterView,
-  name: string,
-  signal: AbortSignal,
-): Promise<KubeObject> {
-  try {
-    return await client.get({ resource: wellKnown.namespaces, name }, { signal });
-  } catch (err) {
-    if (!isNotFound(err)) throw err;
-    throw new DrError('SourceNamespaceNotFound', `namespace ${name} does not exist`);
-  }
 }
 
 type Definitions = Awaited<ReturnType<SyncPolicy['surroundings']['planDefinitions']>>;

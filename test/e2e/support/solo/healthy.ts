@@ -1,18 +1,14 @@
 import { replications } from '@dr-syncer/controller';
-import { type KubeObject, type ObjectRef, wellKnown } from '@dr-syncer/kube';
+import { type ObjectRef, wellKnown } from '@dr-syncer/kube';
 
 import { cli } from '../cli.js';
+import { givenRemoteCluster, object, SYSTEM } from './given.js';
 import { remoteClusters, type Solo, type SoloOptions, startSolo } from './solo.js';
 
-export const SYSTEM = 'dr-syncer-system';
 export const REMOTE = 'standby';
 export const SHOP = 'shop';
 export const COPY = 'shop-copy';
 
-export const object = (kind: string, metadata: KubeObject['metadata'], more: object = {}): KubeObject => ({
-  ...{ apiVersion: 'v1', kind, metadata },
-  ...more,
-});
 /** A set-up in which nothing is wrong: a cluster with controller, agent, RemoteCluster and a standby. */
 export async function startHealthy(options: SoloOptions = {}): Promise<Solo> {
   const solo = await startSolo({
@@ -25,8 +21,7 @@ export async function startHealthy(options: SoloOptions = {}): Promise<Solo> {
   const labels = { app: 'dr-syncer-controller' };
   const container = { name: 'controller', image: 'x', env };
   await client.create(wellKnown.deployments, {
-    ...object('Deployment', { name: 'dr-syncer-controller', namespace: SYSTEM }),
-    apiVersion: 'apps/v1',
+    ...object('Deployment', { name: 'dr-syncer-controller', namespace: SYSTEM }, 'apps/v1'),
     spec: {
       replicas: 1,
       selector: { matchLabels: labels },
@@ -43,22 +38,9 @@ export async function startHealthy(options: SoloOptions = {}): Promise<Solo> {
   );
   for (const name of [SHOP, COPY]) await client.create(wellKnown.namespaces, object('Namespace', { name }));
   await client.create(wellKnown.configMaps, object('ConfigMap', { name: 'settings', namespace: SHOP }));
-  await client.create(
-    wellKnown.secrets,
-    object('Secret', { name: REMOTE, namespace: SYSTEM }, kubeconfigData(solo.api.kubeconfig)),
-  );
-  await client.create(remoteClusters, {
-    ...object('RemoteCluster', { name: REMOTE, namespace: SYSTEM }),
-    apiVersion: 'dr-syncer.io/v1alpha1',
-    spec: {
-      kubeconfigSecret: REMOTE,
-      agentDeployment: { port: solo.agentPort },
-      connectivity: { mode: 'Direct' },
-    },
-  });
+  await givenRemoteCluster(solo, REMOTE, { connectivity: { mode: 'Direct' } });
   await client.create(replications, {
-    ...object('Replication', { name: SHOP, namespace: SYSTEM }),
-    apiVersion: 'dr-syncer.io/v1alpha1',
+    ...object('Replication', { name: SHOP, namespace: SYSTEM }, 'dr-syncer.io/v1alpha1'),
     spec: { destinationCluster: REMOTE, sourceNamespace: SHOP, destinationNamespace: COPY },
   });
   const { code, out, err } = await cli(['sync', SHOP, '-n', SYSTEM, '--wait', '--start-timeout', '2m'], {
@@ -75,7 +57,3 @@ export const deployment: ObjectRef = {
 export const kubeconfigSecret: ObjectRef = { resource: wellKnown.secrets, namespace: SYSTEM, name: REMOTE };
 export const copyNamespace: ObjectRef = { resource: wellKnown.namespaces, name: COPY };
 export const remoteCluster: ObjectRef = { resource: remoteClusters, namespace: SYSTEM, name: REMOTE };
-
-export function kubeconfigData(text: string): { data: { kubeconfig: string } } {
-  return { data: { kubeconfig: Buffer.from(text).toString('base64') } };
-}

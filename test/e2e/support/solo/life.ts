@@ -8,10 +8,10 @@ import { type KubeObject, type ObjectRef, type Resource, wellKnown } from '@dr-s
 
 import { customResourceDefinitions } from '../../kinds/definitions.js';
 import { eventually } from '../clusters.js';
+import { givenClaim, givenRemoteCluster, givenStorageClass, object, SYSTEM } from './given.js';
 import { accountKubeconfig, remoteClusters, type Solo } from './solo.js';
 import { volumeDir } from './volumes.js';
 
-const SYSTEM = 'dr-syncer-system';
 const RBAC = 'rbac.authorization.k8s.io';
 const replication = { resource: replications, namespace: SYSTEM, name: 'shop' };
 const cluster = { resource: remoteClusters, namespace: SYSTEM, name: 'standby' };
@@ -19,10 +19,6 @@ const cluster = { resource: remoteClusters, namespace: SYSTEM, name: 'standby' }
 const typeOf = (group: string, kind: string, plural: string, namespaced = true): Resource => ({
   ...{ group, version: 'v1', plural, kind, namespaced },
 });
-const object = (kind: string, metadata: KubeObject['metadata'], apiVersion = 'v1'): KubeObject => ({
-  ...{ apiVersion, kind, metadata },
-});
-
 /** What a controller goes through, by the steps of it: each waits until it is done. */
 export class Life {
   readonly #solo: Solo;
@@ -37,19 +33,9 @@ export class Life {
 
   /** The remote cluster, by the ServiceAccount dr-syncer-remote. */
   async connect(): Promise<void> {
-    const { client } = this.#solo;
     const kubeconfig = await accountKubeconfig(this.#solo, 'dr-syncer-remote');
-    const data = { kubeconfig: Buffer.from(kubeconfig).toString('base64') };
-    const secret = object('Secret', { name: 'standby', namespace: SYSTEM });
-    await client.create(wellKnown.secrets, { ...secret, type: 'Opaque', data });
-    await client.create(typeOf('storage.k8s.io', 'StorageClass', 'storageclasses', false), {
-      ...object('StorageClass', { name: 'solo' }, 'storage.k8s.io/v1'),
-      provisioner: 'solo',
-    });
-    await client.create(remoteClusters, {
-      ...object('RemoteCluster', { name: 'standby', namespace: SYSTEM }, 'dr-syncer.io/v1alpha1'),
-      spec: { kubeconfigSecret: 'standby', agentDeployment: { port: this.#solo.agentPort } },
-    });
+    await givenStorageClass(this.#solo);
+    await givenRemoteCluster(this.#solo, 'standby', { kubeconfig });
   }
 
   /** A bit of everything that a namespace can make the controller do. */
@@ -59,13 +45,7 @@ export class Life {
     for (const name of ['kept', 'gone']) {
       await client.create(wellKnown.configMaps, object('ConfigMap', { name, namespace }));
     }
-    await client.create(wellKnown.persistentVolumeClaims, {
-      ...object('PersistentVolumeClaim', { name: 'data', namespace }),
-      spec: {
-        ...{ accessModes: ['ReadWriteOnce'], storageClassName: 'solo' },
-        resources: { requests: { storage: '1Gi' } },
-      },
-    });
+    await givenClaim(this.#solo, namespace);
     // More than the account at the destination may do itself: "escalate" and "bind" are asked for.
     await client.create(typeOf(RBAC, 'Role', 'roles'), {
       ...object('Role', { name: 'bank', namespace }, `${RBAC}/v1`),
