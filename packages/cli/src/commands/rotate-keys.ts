@@ -51,7 +51,7 @@ export function rotateKeys(around: Surroundings): Command {
   return outputFlag(clusterFlags(command))
     .addHelpText(
       'after',
-      '\nWithout --wait it goes on by itself; `status.sshKey` and `status.hostKeys` of the RemoteCluster say how far it is.\nWith --revoke --wait it ends with 1 while some agent has not been seen to refuse the old key, and names its node.',
+      '\nWithout --wait it goes on by itself; `status.sshKey` and `status.hostKeys` of the RemoteCluster say how far it is.\nWith --revoke --wait it waits until every agent has been seen to refuse the old key; when the time is over first, it ends with 1 and names the nodes.',
     )
     .action(async (names: string[], flags: Flags) => {
       const order = orderOf(flags);

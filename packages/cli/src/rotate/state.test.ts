@@ -47,6 +47,12 @@ test.each<[string, KubeObject, RotationOrder, object]>([
     { state: 'ended', unconfirmed: ['n2'] },
   ],
   [
+    'the annotation is gone and the status says nothing of the nodes yet',
+    remote({}, { sshKey: { fingerprint: 'x', rotation: { phase: 'Revoking' } } }),
+    revoke,
+    { state: 'goes on', text: 'key: Revoking' },
+  ],
+  [
     'a revocation of another day is not ours',
     remote({}, { sshKey: { fingerprint: 'x', revoked: { fingerprints: ['y'], notConfirmedBy: ['n2'] } } }),
     both,

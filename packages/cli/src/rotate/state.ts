@@ -30,20 +30,30 @@ export function rotationState(object: KubeObject, order: RotationOrder): Rotatio
   const present = object.metadata.annotations ?? {};
   const left = Object.keys(annotationsOf(order)).filter((name) => present[name] !== undefined);
   const { sshKey, hostKeys } = (object['status'] ?? {}) as RemoteClusterStatus;
-  if (left.length === 0) {
-    return {
-      state: 'ended',
-      unconfirmed: order.sshKey === 'revoke' ? (sshKey?.revoked?.notConfirmedBy ?? []) : [],
-    };
+  if (left.length === 0 && !isUnsaid(sshKey, order)) {
+    return { state: 'ended', unconfirmed: order.sshKey === 'revoke' ? unconfirmed(sshKey) : [] };
   }
   const texts = [
-    ...(left.includes(annotation.rotateSshKey) ? [`key: ${phaseText(sshKey?.rotation)}`] : []),
     ...(left.includes(annotation.rotateHostKeys) ? [`host keys: ${phaseText(hostKeys?.rotation)}`] : []),
   ];
+  if (left.length === 0 || left.includes(annotation.rotateSshKey)) {
+    texts.unshift(`key: ${phaseText(sshKey?.rotation)}`);
+  }
   return { state: 'goes on', text: texts.join('; ') };
 }
 
-type Rotation = NonNullable<RemoteClusterStatus['sshKey']>['rotation'];
+type SshKey = RemoteClusterStatus['sshKey'];
+
+/** Between the removal of the annotation and the status that says which nodes are waited for is a write. */
+function isUnsaid(sshKey: SshKey, { sshKey: asked }: RotationOrder): boolean {
+  return asked === 'revoke' && sshKey?.rotation?.phase === 'Revoking';
+}
+
+function unconfirmed(sshKey: SshKey): readonly string[] {
+  return sshKey?.revoked?.notConfirmedBy ?? [];
+}
+
+type Rotation = NonNullable<SshKey>['rotation'];
 
 function phaseText(rotation: Rotation): string {
   if (rotation === undefined) return 'asked for';

@@ -10,7 +10,12 @@ const LOOK_MS = 1_000;
 
 export type Ended = Extract<RotationState, { state: 'ended' }>;
 
-/** Until it has ended; shows on the way how far it is. @throws TimeoutFailure; KubeError */
+/**
+ * Until it has ended, and every node was seen to refuse a revoked key; shows on the way how far it is. A node that has
+ * not been seen to by the end of the time is in the result.
+ *
+ * @throws TimeoutFailure; KubeError
+ */
 export async function waitForRotation(
   around: Surroundings,
   subject: KeySubject,
@@ -24,12 +29,13 @@ export async function waitForRotation(
   try {
     for (;;) {
       const state = rotationState(await subject.read(signal), order);
-      if (state.state === 'ended') return state;
-      const line = `${subject.title}: ${state.text}`;
+      const isLate = performance.now() > until;
+      if (state.state === 'ended' && (isLate || state.unconfirmed.length === 0)) return state;
+      const line = `${subject.title}: ${textOf(state)}`;
       if (live !== undefined) live.show([line]);
       else if (line !== told) around.err(`${line}\n`);
       told = line;
-      if (performance.now() > until) {
+      if (isLate) {
         throw new TimeoutFailure(`not ended within ${timeoutS} s: ${line}. It goes on by itself.`);
       }
       await sleep(LOOK_MS, signal);
@@ -37,4 +43,9 @@ export async function waitForRotation(
   } finally {
     live?.clear();
   }
+}
+
+function textOf(state: RotationState): string {
+  if (state.state === 'goes on') return state.text;
+  return `key: revoked, not yet seen to be refused by ${state.unconfirmed.join(', ')}`;
 }
