@@ -122,7 +122,10 @@ describe('Given accounts that are held to named namespaces', () => {
     const life = new Life(solo, 'shop', 'shop-dr');
     await life.connect();
     await life.application();
-    await life.replicate({ deletionPolicy: 'Prune', prune: { enabled: true, graceSeconds: 0 } });
+    await life.replicate({
+      ...{ deletionPolicy: 'Prune', prune: { enabled: true, graceSeconds: 0 } },
+      clusterResources: { checkClasses: true },
+    });
     expect((await life.sync('first')).phase).toBe('Completed');
     await life.change();
     await life.pruned();

@@ -43,9 +43,8 @@ describe('Given the account for a remote cluster', () => {
     const verbs = new Set(
       (clusterRole?.rules ?? []).flatMap((rule) => (rule as unknown as { verbs: string[] }).verbs),
     );
-    expect([...verbs].sort()).toEqual(['get', 'list', 'watch']);
+    expect([...verbs].sort()).toEqual(['get', 'list']);
     expect(JSON.stringify(clusterRole)).not.toContain('"*"');
-    expect(clusterRole?.rules?.[0]?.resourceNames).toEqual(['shop', 'bank', 'blog', 'dr-syncer-system']);
   });
 
   test.each([

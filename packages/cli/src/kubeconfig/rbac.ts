@@ -14,7 +14,9 @@ const NAMESPACE_ROLE = 'dr-syncer-remote-ns';
 /** The few things outside of namespaces that a limited account needs. */
 const LIMITED_CLUSTER_ROLE = 'dr-syncer-remote-limited';
 
-const readAndWrite = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+/** Objects are written by server-side apply, which is "patch" and, the first time, "create". */
+const readAndWrite = ['get', 'list', 'watch', 'create', 'patch', 'delete'];
+const keep = ['get', 'create', 'patch', 'delete'];
 
 function rbac(plural: string, kind: string, namespaced: boolean): Resource {
   return { group: RBAC, version: 'v1', plural, kind, namespaced };
@@ -31,10 +33,14 @@ interface Rule {
   readonly resourceNames?: readonly string[];
 }
 
-/** Any object of a standby. Its Roles may grant more than this account has; the API server asks for these verbs then. */
+/**
+ * Any object of a standby. Its Roles may grant more than this account has itself, and its bindings name such Roles: the
+ * API server asks for these two verbs then. Without them a namespace that has an operator of its own could not be brought.
+ * All rules are those of manifests/remote, which are held against what a controller asks for.
+ */
 const anything: readonly Rule[] = [
   { apiGroups: ['*'], resources: ['*'], verbs: readAndWrite },
-  { apiGroups: [RBAC], resources: ['roles', 'rolebindings'], verbs: ['escalate', 'bind'] },
+  { apiGroups: [RBAC], resources: ['roles'], verbs: ['escalate', 'bind'] },
 ];
 
 /**
@@ -75,15 +81,9 @@ function clusterWide(): RemoteObject[] {
 
 function limitedTo(namespaces: readonly string[]): RemoteObject[] {
   const outside: Rule[] = [
-    {
-      apiGroups: [''],
-      resources: ['namespaces'],
-      verbs: ['get'],
-      resourceNames: [...namespaces, SYSTEM_NAMESPACE],
-    },
-    { apiGroups: [''], resources: ['nodes', 'persistentvolumes'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch'] },
-    // To warn when the standby would lack one of them.
+    { apiGroups: [''], resources: ['nodes', 'persistentvolumes'], verbs: ['get'] },
+    { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['list'] },
+    // To say when the standby would lack one of them (spec.clusterResources.checkClasses).
     { apiGroups: ['scheduling.k8s.io'], resources: ['priorityclasses'], verbs: ['list'] },
     { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: ['list'] },
     { apiGroups: ['node.k8s.io'], resources: ['runtimeclasses'], verbs: ['list'] },
@@ -102,9 +102,9 @@ function limitedTo(namespaces: readonly string[]): RemoteObject[] {
 /** To install the agent, to reach it, and to renew its own token. */
 function agentRules(): Rule[] {
   return [
-    { apiGroups: [''], resources: ['secrets', 'serviceaccounts'], verbs: readAndWrite },
-    { apiGroups: ['apps'], resources: ['daemonsets'], verbs: readAndWrite },
-    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'patch'] },
+    { apiGroups: [''], resources: ['secrets', 'serviceaccounts'], verbs: keep },
+    { apiGroups: ['apps'], resources: ['daemonsets'], verbs: keep },
+    { apiGroups: [''], resources: ['pods'], verbs: ['list', 'patch'] },
     { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
     {
       ...{ apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
