@@ -159,6 +159,11 @@ const table = {
     remedy:
       'Data is taken back only from a standby that a failover has made active; "dr-syncer failover" does that.',
   },
+  DrillNotFound: {
+    kind: 'terminal',
+    remedy:
+      'Its namespace is gone, or was not made for a drill of this standby: run "dr-syncer drill" again.',
+  },
   SourceRunning: {
     kind: 'terminal',
     remedy:

@@ -24,6 +24,8 @@ export const label = {
   controller: `${API_GROUP}/controller`,
   /** On placeholder pods at the destination: which RemoteCluster made them, as a hash. */
   owner: `${API_GROUP}/owner`,
+  /** On all that a drill makes, its namespace too: name of the standby's namespace that it is a copy of. */
+  drillOf: `${API_GROUP}/drill-of`,
   /** On Deployments and StatefulSets: replicas of the standby instead of 0. */
   scaleOverride: `${API_GROUP}/scale-override`,
 } as const;
@@ -36,6 +38,13 @@ export const annotation = {
    * `status.reverseSync.request`.
    */
   reverseSync: `${API_GROUP}/reverse-sync`,
+  /**
+   * On a Replication: copy the standby's volumes into this namespace of the remote, which was made for a drill. Echoed
+   * in `status.drill.request`.
+   */
+  drill: `${API_GROUP}/drill`,
+  /** On the namespace of a drill: when the command that made it was last seen alive (RFC 3339). */
+  drillAlive: `${API_GROUP}/drill-alive`,
   /**
    * `MODE=REQUEST` or, for one volume alone, `MODE:CLAIM=REQUEST`: how the copies of the sync of that request are checked,
    * in place of pvcConfig.verification.

@@ -19,6 +19,8 @@ export interface ClusterFlags {
 export interface PersonsCluster extends Pick<Cluster, 'client' | 'discovery'> {
   readonly context: string;
   readonly server: string;
+  /** Names of the context's entries in the kubeconfig. */
+  readonly entries: { readonly cluster: string; readonly user: string };
   /** PEM, for a kubeconfig that is made from this one. */
   readonly ca: string | undefined;
   readonly tlsServerName: string | undefined;
@@ -44,7 +46,10 @@ export async function withCluster<T>(
   flags: ClusterFlags,
   work: (cluster: PersonsCluster, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { access, context, namespace } = await operatorContext(kubeconfigFiles(around, flags), flags.context);
+  const { access, context, entries, namespace } = await operatorContext(
+    kubeconfigFiles(around, flags),
+    flags.context,
+  );
   const cluster = new Cluster(access);
   // Each call under way listens; Node.js would take more than ten for a leak.
   setMaxListeners(0, around.signal);
@@ -55,6 +60,7 @@ export async function withCluster<T>(
         discovery: cluster.discovery,
         context,
         server: access.server,
+        entries,
         ca: access.ca,
         tlsServerName: access.tlsServerName,
         namespace: flags.namespace ?? namespace ?? 'default',

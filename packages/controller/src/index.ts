@@ -18,6 +18,7 @@ export { compileDesired, type Desired, type DesiredContext, type DesiredOf } fro
 export { requireKnown, selectTypes } from './resources/selection.js';
 export { FactsCache, type SourceFacts, sourceFacts } from './resources/source-facts.js';
 export { mergePatched } from './resources/merge-patch.js';
+export { podTemplates } from './resources/pod-templates.js';
 export { activationPatch, canRun, parkingPatch } from './resources/standby/standby.js';
 export type { ScalePaths } from './resources/standby/kinds.js';
 export { expiryCondition } from './remote-cluster/credentials.js';

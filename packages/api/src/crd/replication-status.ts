@@ -119,6 +119,17 @@ export const volumeStatus = z.object({
     .describe('What of the files this identity cannot keep; an empty list: all is kept.'),
 });
 
+/** What is done with the volumes on request, besides syncs. */
+const volumeRun = z.object({
+  request: z.string().describe('Value of the annotation that asked for it.'),
+  phase: z.enum(['Running', 'Completed', 'Failed']),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  startedAt: timestamp,
+  finishedAt: timestamp.optional(),
+  volumes: z.array(volumeStatus).max(100),
+});
+
 export const replicationStatus = z.object({
   phase: z.enum(['Pending', 'Running', 'Completed', 'Failed', 'Paused']).optional(),
   observedGeneration: z.int().optional(),
@@ -171,26 +182,18 @@ export const replicationStatus = z.object({
       names: z.array(z.string()).max(10).optional().describe('The first of those that are held.'),
     })
     .optional(),
-  reverseSync: z
-    .object({
-      request: z.string().describe('Value of the reverse-sync annotation.'),
-      phase: z.enum(['Running', 'Completed', 'Failed']),
-      reason: z.string().optional(),
-      message: z.string().optional(),
-      startedAt: timestamp,
-      finishedAt: timestamp.optional(),
-      volumes: z
-        .array(volumeStatus)
-        .max(100)
-        .describe('Its source is the standby, its destination the source.'),
-    })
+  reverseSync: volumeRun
     .optional()
-    .describe('The last time that data was taken back from the standby.'),
+    .describe('The last time that data was taken back: the source of its volumes is the standby.'),
+  drill: volumeRun
+    .optional()
+    .describe('The last time that the volumes of the standby were copied for a drill, inside the remote.'),
   volumes: z.array(volumeStatus).max(100).optional(),
   volumesSummary: z.string().optional().describe('done/all, for the table.'),
 });
 
 export type ReplicationStatus = z.infer<typeof replicationStatus>;
+export type VolumeRunStatus = z.infer<typeof volumeRun>;
 export type VolumeStatus = z.infer<typeof volumeStatus>;
 export type VolumeIdentity = z.infer<typeof volumeIdentity>;
 export type EndIdentity = z.infer<typeof endIdentity>;

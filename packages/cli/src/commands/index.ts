@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.js';
 import { completion } from './completion.js';
 import { doctor } from './doctor.js';
+import { drill } from './drill.js';
 import { explain } from './explain.js';
 import { failback } from './failback.js';
 import { failover } from './failover.js';
@@ -29,6 +30,7 @@ export const commands: readonly MakeCommand[] = [
   explain,
   failover,
   failback,
+  drill,
   rotateKeys,
   install,
   uninstall,

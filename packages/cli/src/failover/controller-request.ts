@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { annotation, type ReplicationStatus, type VolumeStatus } from '@dr-syncer/api';
+import { annotation, type ReplicationStatus, type VolumeRunStatus, type VolumeStatus } from '@dr-syncer/api';
 import type { KubeObject } from '@dr-syncer/kube';
 
 import { CommandFailure } from '../failure.js';
@@ -46,8 +46,29 @@ export async function finalSync(pair: Asker, id: string, waiting: Waiting): Prom
  * @throws CommandFailure when a volume was not, with what the status says; KubeError
  */
 export async function takeBack(pair: Asker, id: string, waiting: Waiting): Promise<readonly VolumeStatus[]> {
-  const look = (status: ReplicationStatus | undefined): Look => {
-    const run = status?.reverseSync;
+  const look = lookAt('reverseSync', id);
+  const { reverseSync: run } = await ask(pair, annotation.reverseSync, id, look, waiting);
+  return volumesOf(run, 'the data was not taken back');
+}
+
+/**
+ * Has the controller copy the volumes of the standby into this namespace, which was made for a drill, and waits until it has.
+ *
+ * @throws CommandFailure when a volume was not, with what the status says; KubeError
+ */
+export async function copyForDrill(
+  pair: Asker,
+  namespace: string,
+  waiting: Waiting,
+): Promise<readonly VolumeStatus[]> {
+  const { drill: run } = await ask(pair, annotation.drill, namespace, lookAt('drill', namespace), waiting);
+  return volumesOf(run, 'the volumes were not copied');
+}
+
+/** The same for all that is done with the volumes besides syncs. */
+function lookAt(field: 'reverseSync' | 'drill', id: string) {
+  return (status: ReplicationStatus | undefined): Look => {
+    const run = status?.[field];
     const isOurs = run?.request === id;
     return {
       taken: isOurs || status?.phase === 'Running',
@@ -55,10 +76,12 @@ export async function takeBack(pair: Asker, id: string, waiting: Waiting): Promi
       volumes: isOurs ? run.volumes : [],
     };
   };
-  const { reverseSync: run } = await ask(pair, annotation.reverseSync, id, look, waiting);
+}
+
+function volumesOf(run: VolumeRunStatus | undefined, failure: string): readonly VolumeStatus[] {
   if (run?.phase === 'Completed') return run.volumes;
   const { reason = 'Failed', message = 'no reason is given' } = run ?? {};
-  throw new CommandFailure(`the data was not taken back (${reason}): ${message}`);
+  throw new CommandFailure(`${failure} (${reason}): ${message}`);
 }
 
 /** What keeps a sync from being the whole state of the source; undefined: it is. Pure. */

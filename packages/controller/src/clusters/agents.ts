@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import {
+  AGENT_PORT,
   agentNames,
   annotation,
   CONTROL_COMMAND,
@@ -42,7 +43,10 @@ interface DaemonSet extends KubeObject {
 }
 
 interface AgentPod extends KubeObject {
-  spec: { nodeName?: string; containers?: { image?: string }[] };
+  spec: {
+    nodeName?: string;
+    containers?: { image?: string; ports?: { name?: string; containerPort: number }[] }[];
+  };
   status?: {
     podIP?: string;
     conditions?: { type: string; status: string }[];
@@ -244,6 +248,23 @@ export class Agents implements RotatedAgents {
     return { ...(await this.#reach.data(node, from, signal)), hostKeys: pins };
   }
 
+  /**
+   * The way of a transfer to this node's agent from another one of the same cluster, or from itself: pod to pod. How the
+   * source reaches this cluster (overrides, port-forward, ranges that it comes from) says nothing about it.
+   *
+   * @throws DrError AgentNotReady when no agent on the node is ready
+   */
+  async endpointWithin(node: string, from: readonly string[], signal: AbortSignal): Promise<AgentEndpoint> {
+    const pins = pinsOf(await this.hostKeySubject.load(signal));
+    const pod = (await this.#pods(signal)).find((one) => one.spec.nodeName === node && isReady(one));
+    const host = pod?.status?.podIP;
+    if (pod === undefined || host === undefined) {
+      throw new DrError('AgentNotReady', `node ${node} has no agent that is ready`);
+    }
+    const closed = { relayed: false, failed: () => false, close: () => undefined };
+    return { host, port: sshPortOf(pod), from, hostKeys: pins, ...closed };
+  }
+
   /** Addresses that connections from this node's agent may come from: for `from=` of grants. */
   async sourceAddresses(node: string, signal: AbortSignal): Promise<string[]> {
     const found = await this.#options.client.get<Node>({ resource: wellKnown.nodes, name: node }, { signal });
@@ -322,6 +343,11 @@ function waitingFor({ status }: AgentPod): string | undefined {
   const waiting = status?.containerStatuses?.find((one) => one.state?.waiting)?.state?.waiting;
   if (waiting === undefined) return undefined;
   return [waiting.reason, waiting.message].filter(Boolean).join(': ');
+}
+
+function sshPortOf({ spec }: AgentPod): number {
+  const ports = (spec.containers ?? []).flatMap((container) => container.ports ?? []);
+  return ports.find(({ name }) => name === 'ssh')?.containerPort ?? AGENT_PORT;
 }
 
 function isReady(pod: AgentPod): boolean {

@@ -9,6 +9,8 @@ export interface OperatorContext {
   readonly access: ClusterAccess;
   /** Name of the context that was chosen. */
   readonly context: string;
+  /** Names of what it joins. */
+  readonly entries: { readonly cluster: string; readonly user: string };
   /** The context's default namespace. */
   readonly namespace: string | undefined;
 }
@@ -65,10 +67,12 @@ export async function operatorContext(paths: readonly string[], wanted?: string)
     await first.applyToHTTPSOptions(options);
     return options;
   };
+  const entry = first.getContextObject(first.currentContext);
   return {
     access: accessOf(cluster, await current(), current),
     context: first.currentContext,
-    namespace: first.getContextObject(first.currentContext)?.namespace,
+    entries: { cluster: cluster.name, user: entry?.user ?? '' },
+    namespace: entry?.namespace,
   };
 }
 

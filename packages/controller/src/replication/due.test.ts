@@ -21,7 +21,7 @@ function situation(
   return {
     replication,
     request: undefined,
-    reverse: undefined,
+    volumeRun: undefined,
     isFollowing: false,
     retryAt: undefined,
     now,

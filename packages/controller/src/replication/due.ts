@@ -2,8 +2,11 @@ import type { Replication } from '@dr-syncer/api';
 
 import { Schedule } from './schedule.js';
 
+/** What is done with the volumes on request, besides syncs: data taken back, volumes copied for a drill. */
+export type VolumeRunKind = 'Reverse' | 'Drill';
+
 /** Why a sync begins. */
-export type Cause = 'Request' | 'Reverse' | 'First' | 'SpecChanged' | 'Due' | 'Retry' | 'Start';
+export type Cause = 'Request' | VolumeRunKind | 'First' | 'SpecChanged' | 'Due' | 'Retry' | 'Start';
 
 export interface RunPlan {
   /** Names the sync; the same after a restart of the controller, so that its transfers are found again. */
@@ -24,8 +27,8 @@ export interface Situation {
   readonly replication: Pick<Replication, 'metadata' | 'spec' | 'status'>;
   /** Value of the annotation sync-now; undefined: nobody asks. */
   readonly request: string | undefined;
-  /** Value of the annotation reverse-sync, unless it was answered. */
-  readonly reverse: string | undefined;
+  /** What is asked for besides syncs, and not answered. */
+  readonly volumeRun: { readonly kind: VolumeRunKind; readonly id: string } | undefined;
   /** Continuous: objects are being followed, by the spec as it is now. */
   readonly isFollowing: boolean;
   /** After a failure that may pass. */
@@ -40,8 +43,8 @@ export interface Situation {
  * @throws DrError ScheduleInvalid
  */
 export function planRun(situation: Situation): Plan {
-  const { replication, request, reverse, now } = situation;
-  if (reverse !== undefined) return { run: { id: reverse, cause: 'Reverse', volumes: true } };
+  const { replication, request, volumeRun, now } = situation;
+  if (volumeRun !== undefined) return { run: { id: volumeRun.id, cause: volumeRun.kind, volumes: true } };
   const { mode } = replication.spec.sync;
   const due = dueRun(situation);
   if (request !== undefined) return { run: { id: request, cause: 'Request', volumes: true } };

@@ -20,9 +20,10 @@ import { planRun, regularTime } from './due.js';
 import { followingStatus } from './following.js';
 import type { LiveStandbys } from './live-standbys.js';
 import { ReplicationProgress } from './progress.js';
-import { clearRequest, requestOf, reverseRequestOf, staleReverseRequest } from './request.js';
+import { clearRequest, requestOf } from './request.js';
 import { checkAdmission, type Route, routeOf } from './rules.js';
 import { fingerprintOf, type SyncRuns } from './sync-runs.js';
+import { type VolumeRequest, volumeRequests, volumeRuns } from './volume-request.js';
 
 /** A remote that is not ready is looked for again this often, besides being told when it becomes so. */
 const WAIT_MS = 10_000;
@@ -110,11 +111,12 @@ export class ReplicationReconciler {
       const isFollowing = live.isCurrent(key, fingerprintOf(replication, remote));
       const plan = (now: KubeObject, at: Replication) =>
         planRun({
-          ...{ replication: at, request: requestOf(now), reverse: reverseRequestOf(now, at), isFollowing },
+          ...{ replication: at, request: requestOf(now), volumeRun: nextVolumeRun(now, at), isFollowing },
           ...{ retryAt: runs.retryAt(key), now: new Date() },
         });
-      const stale = staleReverseRequest(object, replication);
-      if (stale !== undefined) await clearRequest(source, object, stale, annotation.reverseSync);
+      for (const { kind, id, answered } of volumeRequests(object, replication)) {
+        if (answered) await clearRequest(source, object, id, volumeRuns[kind].key);
+      }
       const seen = plan(object, replication);
       if (seen.run === undefined) {
         if (!isFollowing) await live.stop(key);
@@ -226,6 +228,10 @@ export class ReplicationReconciler {
 /** Without volumes there is nothing to say about them. */
 function shown({ volumes, volumesSummary, ...status }: ReplicationStatus): ReplicationStatus {
   return volumes === undefined || volumes.length === 0 ? status : { ...status, volumes, volumesSummary };
+}
+
+function nextVolumeRun(object: KubeObject, replication: Replication): VolumeRequest | undefined {
+  return volumeRequests(object, replication).find(({ answered }) => !answered);
 }
 
 function wake(next: Date | undefined): ReconcileResult {

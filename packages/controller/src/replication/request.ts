@@ -1,4 +1,4 @@
-import { annotation, type Replication } from '@dr-syncer/api';
+import { annotation } from '@dr-syncer/api';
 import { type KubeObject, kubeToDrError, refOf } from '@dr-syncer/kube';
 
 import type { Cluster } from '../clusters/cluster.js';
@@ -8,24 +8,6 @@ import { replications } from '../custom-resources.js';
 export function requestOf(object: KubeObject): string | undefined {
   const value = object.metadata.annotations?.[annotation.syncNow];
   return value === '' ? undefined : value;
-}
-
-/** Data is to be taken back; undefined as well when that request was answered and only its annotation is left. */
-export function reverseRequestOf(object: KubeObject, { status }: Replication): string | undefined {
-  const value = object.metadata.annotations?.[annotation.reverseSync];
-  if (value === undefined || value === '' || isAnswered(value, status)) return undefined;
-  return value;
-}
-
-/** The annotation of a request that was answered, where the process ended before it was taken off. */
-export function staleReverseRequest(object: KubeObject, { status }: Replication): string | undefined {
-  const value = object.metadata.annotations?.[annotation.reverseSync];
-  return value !== undefined && isAnswered(value, status) ? value : undefined;
-}
-
-function isAnswered(value: string, status: Replication['status']): boolean {
-  const last = status?.reverseSync;
-  return last?.request === value && last.phase !== 'Running';
 }
 
 /** Takes the request that was answered off the Replication, unless another one has come in the meantime. */

@@ -8,8 +8,6 @@ import { isActive, recordOf } from '../engine/index.js';
 import { type Pod, workloadOf } from '../volumes/pods.js';
 import { claimsWithData } from '../volumes/selected-claims.js';
 import { type CopyOptions, copyVolume } from './copy-volume.js';
-import type { SyncOutcome } from './outcome.js';
-import type { ReplicationProgress } from './progress.js';
 import { findSourceNamespace } from './source-namespace.js';
 import { watched } from './while-standby.js';
 
@@ -26,7 +24,7 @@ export interface ReverseSyncOptions extends CopyOptions {
  *
  * @throws DrError StandbyNotActive, DestinationOwned, SourceRunning, SourceNamespaceNotFound; KubeError
  */
-export async function syncBack(options: ReverseSyncOptions, signal: AbortSignal): Promise<SyncOutcome> {
+export async function syncBack(options: ReverseSyncOptions, signal: AbortSignal): Promise<void> {
   const { replication, route, source, remote, progress, changed } = options;
   const { client } = source;
   const home = await findSourceNamespace(client, route.sourceNamespace, signal);
@@ -34,7 +32,8 @@ export async function syncBack(options: ReverseSyncOptions, signal: AbortSignal)
     { resource: wellKnown.namespaces, name: route.destinationNamespace },
     { signal },
   );
-  requireOwnStandby(standby, options);
+  requireRecord(standby, options);
+  requireActive(standby);
   const claims = await claimsWithData(source, route.sourceNamespace, replication.spec, signal);
   const pods = await client.list<Pod>(wellKnown.pods, { namespace: route.sourceNamespace, signal });
   requireStopped(route.sourceNamespace, claims, pods.items);
@@ -50,15 +49,14 @@ export async function syncBack(options: ReverseSyncOptions, signal: AbortSignal)
     await Promise.all(claims.map((claim) => copyVolume(options, claim, way, active, fromTheSource(claim))));
     active.throwIfAborted();
   });
-  return outcomeOf(progress);
 }
 
 /**
- * Only from a standby that was made from this very source: the record on it says so. Pure.
+ * Only a standby that was made from this very source: the record on it says so. Pure.
  *
- * @throws DrError StandbyNotActive, DestinationOwned
+ * @throws DrError DestinationOwned
  */
-export function requireOwnStandby(
+export function requireRecord(
   standby: KubeObject,
   { replication, route, sourceId }: Pick<ReverseSyncOptions, 'replication' | 'route' | 'sourceId'>,
 ): void {
@@ -68,13 +66,11 @@ export function requireOwnStandby(
     record?.cluster === sourceId &&
     record.namespace === route.sourceNamespace &&
     record.replications[key] !== undefined;
-  if (!isOurs) {
-    throw new DrError(
-      'DestinationOwned',
-      `namespace ${standby.metadata.name} at the destination is not the standby of Replication ${key}`,
-    );
-  }
-  requireActive(standby);
+  if (isOurs) return;
+  throw new DrError(
+    'DestinationOwned',
+    `namespace ${standby.metadata.name} at the destination is not the standby of Replication ${key}`,
+  );
 }
 
 /** Pure. @throws DrError SourceRunning */
@@ -108,15 +104,4 @@ function again(
 /** Failures are named from the side of the transfer; here its destination is the source. */
 function fromTheSource(claim: string): (problem: DrError) => DrError {
   return (problem) => (problem.code === 'DestinationInUse' ? running(`claim ${claim} is in use`) : problem);
-}
-
-function outcomeOf({ volumes }: ReplicationProgress): SyncOutcome {
-  const failed = volumes.filter(({ phase }) => phase !== 'Succeeded');
-  const [first] = failed;
-  if (first === undefined) {
-    const message = `${volumes.length} volumes are as the standby has them.`;
-    return { ok: true, reason: 'TakenBack', message, retry: false };
-  }
-  const message = `${failed.length} of ${volumes.length} volumes failed, first ${first.name}: ${first.message ?? ''}`;
-  return { ok: false, reason: first.reason ?? 'SyncIncomplete', message, retry: false };
 }

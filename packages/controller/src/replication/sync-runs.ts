@@ -19,11 +19,11 @@ import type { LiveStandbys } from './live-standbys.js';
 import type { SyncOutcome } from './outcome.js';
 import { lastSyncOf, ReplicationProgress, showObjects } from './progress.js';
 import { clearRequest } from './request.js';
-import { runBack } from './reverse-run.js';
 import type { Route } from './rules.js';
 import { engineFor } from './standby.js';
 import { StatusWriter } from './status-writer.js';
 import { type HeldEngine, syncNamespace, type SyncRunOptions } from './sync-run.js';
+import { runVolumes } from './volume-run.js';
 
 export interface SyncStart {
   readonly object: KubeObject;
@@ -139,8 +139,8 @@ export class SyncRuns {
     const { object, replication, run: plan } = start;
     const { signal } = run.controller;
     const logger = this.#options.logger.child({ replication: key, request: plan.id });
-    if (plan.cause === 'Reverse') {
-      await runBack({ ...this.#options, logger }, start, signal);
+    if (plan.cause === 'Reverse' || plan.cause === 'Drill') {
+      await runVolumes({ ...this.#options, logger }, plan.cause, start, signal);
       return;
     }
     const progress = new ReplicationProgress(replication);

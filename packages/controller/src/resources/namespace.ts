@@ -49,14 +49,18 @@ export function refuseDestination(name: string): void {
   }
 }
 
-/** Pure. @throws DrError Timeout while it is being deleted */
+/** Pure. @throws DrError Timeout while it is being deleted, DestinationOwned when it is the namespace of a drill */
 export function decideNamespace(
   present: KubeObject | undefined,
   desired: KubeObject,
 ): 'create' | 'update' | 'leave' {
   if (present === undefined) return 'create';
+  const { name } = desired.metadata;
+  const standby = present.metadata.labels?.[label.drillOf];
+  if (standby !== undefined) {
+    throw new DrError('DestinationOwned', `namespace ${name} at the destination is a drill of ${standby}`);
+  }
   if (present.metadata.deletionTimestamp !== undefined) {
-    const { name } = desired.metadata;
     throw new DrError('Timeout', `namespace ${name} is being deleted at the destination`);
   }
   return isAsDesired(present, desired) ? 'leave' : 'update';

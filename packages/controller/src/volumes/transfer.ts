@@ -49,7 +49,11 @@ export async function openWay(
     destination.agents.peer(destination.volume.node, signal),
   ]);
   const from = await source.agents.sourceAddresses(source.volume.node, signal);
-  const endpoint = await destination.agents.endpoint(destination.volume.node, from, signal);
+  const { node } = destination.volume;
+  const endpoint =
+    source.agents === destination.agents
+      ? await destination.agents.endpointWithin(node, from, signal)
+      : await destination.agents.endpoint(node, from, signal);
   return { sender, receiver, endpoint };
 }
 

@@ -9,6 +9,8 @@ const NAME = 'dr-syncer-agent';
 export interface FakeNode {
   readonly client: KubeClient;
   readonly name: string;
+  /** Of the agent's SSH server. */
+  readonly agentPort: number;
   /** Where the agent looks for its keys. */
   readonly authorizedKeysFile: string;
 }
@@ -34,7 +36,7 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-async function daemonSetStatus({ client, name }: FakeNode): Promise<void> {
+async function daemonSetStatus({ client, name, agentPort }: FakeNode): Promise<void> {
   const ref = { resource: wellKnown.daemonSets, namespace: NAMESPACE, name: NAME };
   const daemonSet = await client.find<KubeObject & { status?: { observedGeneration?: number } }>(ref);
   const pod = { resource: wellKnown.pods, namespace: NAMESPACE, name: `${NAME}-${name}` };
@@ -43,7 +45,7 @@ async function daemonSetStatus({ client, name }: FakeNode): Promise<void> {
     if (present !== undefined) await client.delete(pod, { gracePeriodSeconds: 0 });
     return;
   }
-  if (present === undefined) await createPod(client, name, imageOf(daemonSet));
+  if (present === undefined) await createPod(client, name, { image: imageOf(daemonSet), port: agentPort });
   const { generation } = daemonSet.metadata;
   if (daemonSet.status?.observedGeneration === generation) return;
   const counts = {
@@ -61,11 +63,18 @@ function imageOf(daemonSet: KubeObject): string {
   return spec.template.spec.containers[0]?.image ?? '';
 }
 
-async function createPod(client: KubeClient, node: string, image: string): Promise<void> {
+async function createPod(
+  client: KubeClient,
+  node: string,
+  { image, port }: { readonly image: string; readonly port: number },
+): Promise<void> {
   const metadata = { name: `${NAME}-${node}`, namespace: NAMESPACE, labels: { app: NAME } };
   const pod = {
     ...{ apiVersion: 'v1', kind: 'Pod', metadata },
-    spec: { nodeName: node, containers: [{ name: 'ssh', image }] },
+    spec: {
+      nodeName: node,
+      containers: [{ name: 'ssh', image, ports: [{ name: 'ssh', containerPort: port }] }],
+    },
   };
   await client.create(wellKnown.pods, pod);
   const conditions = [{ type: 'Ready', status: 'True' }];

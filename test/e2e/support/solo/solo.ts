@@ -65,7 +65,7 @@ export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
     const startAgent = await agentStarter(dir, agentPort, options);
     const agent = { mover: startAgent('mover'), ssh: startAgent('ssh') };
     const playing = new AbortController();
-    const node = { client, name: NODE, authorizedKeysFile: join(dir, 'authorized_keys') };
+    const node = { client, name: NODE, agentPort, authorizedKeysFile: join(dir, 'authorized_keys') };
     const volumes = {
       ...{ client, name: NODE },
       ...{ kubeletDir: join(dir, 'kubelet'), volumesDir: join(dir, 'volumes') },
