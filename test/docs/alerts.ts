@@ -35,7 +35,14 @@ export function renderAlerts(text: string): string {
   return `${generatedFrom('manifests/components/monitoring/rules.yaml')}# Alerts
 
 In \`manifests/components/monitoring\`: \`rules.yaml\` for a plain Prometheus, \`prometheus-rule.yaml\` for the Prometheus operator. Each
-has unit tests in which it fires and in which it does not, and a page that says what to do.
+has unit tests in which it fires and in which it does not, and a page that says what to do: \`docs/runbooks/ALERT.md\`.
+
+\`runbook_url\` of each leads to \`https://dr-syncer.io/docs/runbooks/ALERT.md\`. To have it lead to a copy that your people on duty can
+open without the internet, set \`monitoring.runbookBase\` of the chart, or replace the beginning in the manifests:
+
+\`\`\`sh
+kubectl kustomize manifests/overlays/source-production | sed 's#https://dr-syncer.io/docs/runbooks/#https://wiki.example/dr-syncer/#'
+\`\`\`
 
 ${sections.join('\n')}`;
 }

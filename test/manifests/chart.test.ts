@@ -38,6 +38,16 @@ describe('Given the Helm chart', () => {
     await expect(run(await helm(), args)).rejects.toThrow('namespace dr-syncer-system');
   });
 
+  test('When runbooks are kept elsewhere Then the alerts lead there', async () => {
+    const monitoring = { operator: true, runbookBase: 'https://wiki.example/dr/' };
+    const rule = JSON.stringify(
+      objectsByKey(await charted({ monitoring })).get('PrometheusRule dr-syncer-system/dr-syncer'),
+    );
+
+    expect(rule).toContain('"https://wiki.example/dr/DRSyncerNoLeader.md"');
+    expect(rule).not.toContain('https://dr-syncer.io/');
+  });
+
   test('When settings are given Then they are in the environment', async () => {
     const objects = objectsByKey(await charted({ controller: { env: { CONCURRENT_SYNCS: '8' } } }));
     const deployment = JSON.stringify(objects.get('Deployment dr-syncer-system/dr-syncer-controller'));
