@@ -290,6 +290,20 @@ const table = {
     remedy:
       'The next sync compares every file by content and puts the copy right. If it fails again, look at the disks of both ends.',
   },
+  HookFailed: {
+    kind: 'retry',
+    remedy:
+      'Run the command by "kubectl exec" in that container to see what it says; status.hooks has the results of all.',
+  },
+  HookInvalid: {
+    kind: 'terminal',
+    remedy: 'Correct the annotation of the pod, or spec.pvcConfig.hooks, as the message says.',
+  },
+  HookNotPermitted: {
+    kind: 'wait',
+    remedy:
+      'Let the controller run commands in the pods of that namespace: kubectl create rolebinding dr-syncer-hooks --namespace NAMESPACE --clusterrole dr-syncer-hooks --serviceaccount dr-syncer-system:dr-syncer-controller',
+  },
   RsyncTooOld: { kind: 'terminal', remedy: 'Privileged movers need rsync 3.5 or newer in the agent image.' },
   // Agent protocol
   GrantNotFound: {

@@ -1,5 +1,6 @@
 export * from './crd/common.js';
 export * from './crd/definitions.js';
+export * from './crd/hooks.js';
 export * from './crd/key-rotation.js';
 export * from './crd/label-selector.js';
 export * from './crd/remote-cluster.js';

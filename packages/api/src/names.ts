@@ -50,6 +50,13 @@ export const annotation = {
    * in place of pvcConfig.verification.
    */
   verify: `${API_GROUP}/verify`,
+  /** On pods: a command around the copying of their volumes, a JSON list of words, as in `pvcConfig.hooks`. */
+  preSyncCommand: `${API_GROUP}/pre-sync-command`,
+  postSyncCommand: `${API_GROUP}/post-sync-command`,
+  /** On pods, for both of these: the container, the longest time (as 90s) and Fail or Continue. */
+  syncHookContainer: `${API_GROUP}/sync-hook-container`,
+  syncHookTimeout: `${API_GROUP}/sync-hook-timeout`,
+  syncHookOnError: `${API_GROUP}/sync-hook-on-error`,
   /** On a Replication: the run that a deletion guard has stopped, and that is meant nevertheless. */
   confirmDeletions: `${API_GROUP}/confirm-deletions`,
   /** On a RemoteCluster: "true" replaces the controller's key in order, "revoke" has it refused at once. */
@@ -102,6 +109,8 @@ export const annotation = {
 
 /** On Replications with `deletionPolicy: Prune`, until their standby is removed. */
 export const STANDBY_FINALIZER = `${API_GROUP}/standby`;
+/** On Replications whose post hooks are owed to pods. */
+export const HOOKS_FINALIZER = `${API_GROUP}/hooks`;
 /** On RemoteClusters that have something of ours in the remote. */
 export const REMOTE_FINALIZER = `${API_GROUP}/remote`;
 

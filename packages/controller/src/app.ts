@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { type DrError, SOURCE_KEY_SECRET } from '@dr-syncer/api';
+import { DrError, SOURCE_KEY_SECRET } from '@dr-syncer/api';
 import {
   type ClusterAccess,
   EventRecorder,
@@ -248,7 +248,8 @@ async function work(context: Context, signal: AbortSignal): Promise<void> {
     ]);
   } finally {
     context.observed.end();
-    await runs.close();
+    const reason: unknown = signal.reason;
+    await runs.close(!(reason instanceof DrError && reason.code === 'LeadershipLost'));
     remotes.close();
     sourceAgents.close();
     relay.close();

@@ -7,6 +7,8 @@ export class SyncMetrics {
   readonly #duration: Histogram;
   readonly #requests: Counter;
   readonly #reconciles: Histogram;
+  readonly #hooks: Counter;
+  readonly #hookDuration: Histogram;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -35,6 +37,24 @@ export class SyncMetrics {
       buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30],
       registers,
     });
+    this.#hooks = new Counter({
+      name: 'dr_syncer_hooks_total',
+      help: 'Hooks that have ended, by when they run (Pre, Post) and result.',
+      labelNames: ['replication', 'when', 'result'],
+      registers,
+    });
+    this.#hookDuration = new Histogram({
+      name: 'dr_syncer_hook_duration_seconds',
+      help: 'Duration of hooks.',
+      labelNames: ['when'],
+      buckets: [0.1, 0.5, 1, 5, 10, 30, 60, 300, 3600],
+      registers,
+    });
+  }
+
+  hookEnded(replication: string, when: 'Pre' | 'Post', result: string, seconds: number): void {
+    this.#hooks.inc({ replication, when, result });
+    this.#hookDuration.observe({ when }, seconds);
   }
 
   syncEnded(replication: string, ok: boolean, seconds: number): void {

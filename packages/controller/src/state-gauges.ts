@@ -23,6 +23,10 @@ export const stateGauges = {
     'Always 1: so many objects are gone at the source that nothing is pruned until a person confirms',
     'replication',
   ],
+  dr_syncer_hooks_owed: [
+    'Post hooks that have not succeeded yet though their pre hooks were begun',
+    'replication',
+  ],
   dr_syncer_volume_phase: ['Phase of the volume: 1 for the one it has', 'replication', 'claim', 'phase'],
   dr_syncer_volume_last_success_timestamp_seconds: [
     'Unix time of the last complete copy of the volume',

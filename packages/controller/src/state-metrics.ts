@@ -102,20 +102,27 @@ export class StateMetrics {
     const parsed = parseReplication(object);
     const target = parsed.ok ? rpoTargetSeconds(parsed.value) : undefined;
     this.#set('dr_syncer_rpo_target_seconds', { replication }, target);
-    const success = seconds(status.lastSuccessTime);
-    this.#set('dr_syncer_last_success_timestamp_seconds', { replication }, success);
-    this.#set('dr_syncer_seconds_since_last_success', { replication }, age(success));
-    this.#set('dr_syncer_rpo_ratio', { replication }, ratio(age(success), target));
+    this.#success(replication, seconds(status.lastSuccessTime), target);
     for (const [result, count] of Object.entries(status.syncStats ?? {})) {
       // The sum of the others.
       if (result !== 'total') this.#set('dr_syncer_replication_objects', { replication, result }, count);
     }
-    const { waiting, token } = status.prune ?? {};
-    this.#set('dr_syncer_prune_waiting_objects', { replication }, waiting);
-    if (token !== undefined) this.#set('dr_syncer_prune_guard_tripped', { replication }, 1);
+    this.#held(replication, status);
     for (const volume of status.volumes ?? []) {
       this.#volume({ replication, claim: volume.name }, volume, target);
     }
+  }
+
+  #held(replication: string, { prune, hooks }: ReplicationStatus): void {
+    this.#set('dr_syncer_prune_waiting_objects', { replication }, prune?.waiting);
+    if (prune?.token !== undefined) this.#set('dr_syncer_prune_guard_tripped', { replication }, 1);
+    this.#set('dr_syncer_hooks_owed', { replication }, hooks?.open?.length ?? 0);
+  }
+
+  #success(replication: string, success: number | undefined, target: number | undefined): void {
+    this.#set('dr_syncer_last_success_timestamp_seconds', { replication }, success);
+    this.#set('dr_syncer_seconds_since_last_success', { replication }, age(success));
+    this.#set('dr_syncer_rpo_ratio', { replication }, ratio(age(success), target));
   }
 
   #volume(

@@ -26,6 +26,7 @@ import {
   type Query,
   withQuery,
 } from './paths.js';
+import { type PodCommand, podExec, type PodExec } from './pod-exec.js';
 import { type PodPort, portForward } from './port-forward.js';
 import { Requester } from './requester.js';
 import { describeOperation, isRecord, type Operation } from './status-response.js';
@@ -273,6 +274,11 @@ export class KubeClient {
    */
   portForward(target: PodPort, options: CallOptions = {}): Promise<Duplex> {
     return portForward(this.#access, target, options);
+  }
+
+  /** A command in a container: see `podExec`. It is the caller's to close, also when the client is closed. */
+  exec(target: PodCommand, options: CallOptions = {}): Promise<PodExec> {
+    return podExec(this.#access, target, options);
   }
 
   get openWatches(): number {

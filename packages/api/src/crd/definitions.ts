@@ -90,6 +90,10 @@ export const replicationDefinition: KindDefinition = {
       rule: "!has(self.sync) || !has(self.sync.mode) || self.sync.mode != 'Scheduled' || has(self.sync.schedule)",
       message: 'sync.schedule is required with mode Scheduled',
     },
+    ...(['pre', 'post'] as const).map((when) => ({
+      rule: `!has(self.pvcConfig) || !has(self.pvcConfig.hooks) || !has(self.pvcConfig.hooks.${when}) || self.pvcConfig.hooks.${when}.all(hook, hook.command[0] != '')`,
+      message: `pvcConfig.hooks.${when}: the first word of a command is the program and must not be empty`,
+    })),
   ],
   columns: [
     {

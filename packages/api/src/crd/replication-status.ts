@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { conditions, timestamp } from './common.js';
+import { hooksStatus } from './hooks.js';
 
 const failure = z.object({ name: z.string(), reason: z.string(), message: z.string() });
 
@@ -188,6 +189,7 @@ export const replicationStatus = z.object({
   drill: volumeRun
     .optional()
     .describe('The last time that the volumes of the standby were copied for a drill, inside the remote.'),
+  hooks: hooksStatus.optional(),
   volumes: z.array(volumeStatus).max(100).optional(),
   volumesSummary: z.string().optional().describe('done/all, for the table.'),
 });

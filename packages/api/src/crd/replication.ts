@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { dnsLabel, dnsName, metadataSchema } from './common.js';
+import { volumeHooks } from './hooks.js';
 import { labelSelector } from './label-selector.js';
 import { replicationStatus } from './replication-status.js';
 import { imageConfig, ingressConfig, namespaceMapping, transforms } from './transforms.js';
@@ -181,6 +182,7 @@ const pvcConfig = z.object({
     .default(120)
     .describe('A transfer that moves nothing for this long is ended.'),
   preserve: preserve.default(preserve.parse({})),
+  hooks: volumeHooks.optional(),
 });
 
 const clusterResources = z.object({

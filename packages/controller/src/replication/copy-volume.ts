@@ -12,12 +12,14 @@ export interface CopyOptions {
   readonly replication: Replication;
   /** Names the sync: with the claim it makes the id of a transfer. */
   readonly request: string;
+  /** Tells transfers of one request and claim apart, where there are several. */
+  readonly pass?: string;
   readonly route: Route;
   /** UID of the namespace kube-system of the source cluster. */
   readonly sourceId: string;
   readonly volumeServices: VolumeServices;
   readonly policy: MoverPolicy;
-  readonly progress: ReplicationProgress;
+  readonly progress: Pick<ReplicationProgress, 'volume'>;
   readonly changed: () => void;
   readonly logger: Logger;
 }
@@ -41,11 +43,11 @@ export async function copyVolume(
   signal: AbortSignal,
   named: (problem: DrError) => DrError = (problem) => problem,
 ): Promise<void> {
-  const { progress, changed, replication, request, logger } = options;
+  const { progress, changed, replication, request, pass, logger } = options;
   try {
     await syncVolume(
       {
-        ...{ replication, request, claim, ...way },
+        ...{ replication, request, claim, ...way, ...(pass !== undefined && { pass }) },
         ...{ remote: options.route.remoteKey, services: options.volumeServices, owner: options.sourceId },
         policy: options.policy,
         onStatus: (fields) => {

@@ -1,4 +1,4 @@
-import type { Replication, ReplicationStatus } from '@dr-syncer/api';
+import { DrError, type Replication, type ReplicationStatus } from '@dr-syncer/api';
 
 import type { Engine } from '../engine/index.js';
 import { outcomeOf } from './outcome.js';
@@ -19,7 +19,7 @@ export function followingStatus(
   const { halted } = engine;
   const state =
     halted === undefined
-      ? outcomeOf(engine, progress.volumes)
+      ? outcomeOf(engine, progress.volumes, owedHooks(before))
       : { ok: false, reason: halted.code, message: `${halted.message}. ${halted.remedy}` };
   const { ok, reason, message } = state;
   progress.set({ phase: ok ? 'Completed' : reason === 'StandbyActive' ? 'Paused' : 'Failed' });
@@ -31,6 +31,13 @@ export function followingStatus(
   if (!ok) return after;
   if (!isOld && !isNews && before?.phase === after.phase) return undefined;
   return { ...after, objectsSyncedTime: now.toISOString() };
+}
+
+/** Pods that were brought to rest are that still. */
+function owedHooks(status: ReplicationStatus | undefined): DrError | undefined {
+  const [first] = status?.hooks?.open ?? [];
+  if (first === undefined) return undefined;
+  return new DrError('HookFailed', `pod ${first.pod} is still at rest: its post hook fails`);
 }
 
 function countsOf(status: ReplicationStatus | undefined): unknown {

@@ -1,4 +1,4 @@
-import { errorTable, isErrorCode, type VolumeStatus } from '@dr-syncer/api';
+import { type DrError, errorTable, isErrorCode, type VolumeStatus } from '@dr-syncer/api';
 
 import type { Engine } from '../engine/index.js';
 
@@ -11,13 +11,17 @@ export interface SyncOutcome {
   readonly retry: boolean;
 }
 
-/** Good only when a reader of the destination would find everything. */
-export function outcomeOf(engine: Engine, volumes: readonly VolumeStatus[]): SyncOutcome {
+/**
+ * Good only when a reader of the destination would find everything.
+ *
+ * @param hooks what went wrong with hooks besides
+ */
+export function outcomeOf(engine: Engine, volumes: readonly VolumeStatus[], hooks?: DrError): SyncOutcome {
   const { tally } = engine;
   const { total, applied } = tally.stats();
   const failed = volumes.filter(({ phase }) => phase !== 'Succeeded');
   const missing = tally.failures + tally.pending;
-  if (missing === 0 && failed.length === 0) {
+  if (missing === 0 && failed.length === 0 && hooks === undefined) {
     const message = `${total} objects (${applied} written) and ${volumes.length} volumes are in place.`;
     return { ok: true, reason: 'Synced', message: message + remarks(engine), retry: false };
   }
@@ -25,14 +29,16 @@ export function outcomeOf(engine: Engine, volumes: readonly VolumeStatus[]): Syn
   const [volume] = failed;
   const parts = [
     ...(missing > 0 ? [`${missing} of ${total} objects failed, first ${first?.text ?? ''}`] : []),
-    ...(volume
-      ? [
-          `${failed.length} of ${volumes.length} volumes failed, first ${volume.name}: ${volume.message ?? ''}`,
-        ]
-      : []),
+    ...(volume ? [volumesText(failed.length, volumes.length, volume)] : []),
+    ...(hooks ? [`${hooks.message}. ${hooks.remedy}`] : []),
   ];
-  const retry = [first?.code, volume?.reason].some((code) => kindOf(code) === 'retry');
-  return { ok: false, reason: reasonOf(volume?.reason), message: parts.join('; '), retry };
+  const codes = [volume?.reason, hooks?.code].filter((code) => code !== undefined);
+  const retry = [first?.code, ...codes].some((code) => kindOf(code) === 'retry');
+  return { ok: false, reason: reasonOf(codes[0]), message: parts.join('; '), retry };
+}
+
+function volumesText(failed: number, all: number, { name, message = '' }: VolumeStatus): string {
+  return `${failed} of ${all} volumes failed, first ${name}: ${message}`;
 }
 
 /** What is in place, and still not as somebody may expect. */

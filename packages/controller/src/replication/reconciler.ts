@@ -23,6 +23,7 @@ import { ReplicationProgress } from './progress.js';
 import { clearRequest, requestOf } from './request.js';
 import { checkAdmission, type Route, routeOf } from './rules.js';
 import { fingerprintOf, type SyncRuns } from './sync-runs.js';
+import { owesHooks } from './undo-run.js';
 import { type VolumeRequest, volumeRequests, volumeRuns } from './volume-request.js';
 
 /** A remote that is not ready is looked for again this often, besides being told when it becomes so. */
@@ -66,7 +67,10 @@ export class ReplicationReconciler {
     const replication = parsed.value;
     if (isBeingDeleted(object)) {
       await runs.cancel(key);
-      if (!runs.isRunning(key)) await deletion.finish(object, replication, signal);
+      if (runs.isRunning(key)) return {};
+      // What was begun in pods of the source is undone before the record of it goes.
+      if (owesHooks(object, replication)) return again(runs.undo(key, object));
+      await deletion.finish(object, replication, signal);
       return {};
     }
     await deletion.prepare(object, replication, signal);
@@ -81,7 +85,21 @@ export class ReplicationReconciler {
       if (runs.generationOf(key) !== replication.metadata.generation) runs.interrupt(key);
       return {};
     }
-    return this.#decide(key, object, replication, signal);
+    return this.#unlessOwing(key, object, replication, () => this.#decide(key, object, replication, signal));
+  }
+
+  /** First what is owed; while that fails everything else goes on, and pods that are still at rest stay as they are. */
+  async #unlessOwing(
+    key: string,
+    object: KubeObject,
+    replication: Replication,
+    otherwise: () => Promise<ReconcileResult>,
+  ): Promise<ReconcileResult> {
+    if (!owesHooks(object, replication)) return otherwise();
+    const wait = this.#options.runs.undo(key, object);
+    if (wait === undefined) return {};
+    const result = await otherwise();
+    return { requeueAfterMs: Math.min(wait, result.requeueAfterMs ?? wait) };
   }
 
   async #pause(
@@ -93,9 +111,11 @@ export class ReplicationReconciler {
     const { runs } = this.#options;
     await runs.cancel(key);
     if (runs.isRunning(key)) return {};
-    const state = { phase: 'Paused', reason: 'Paused', message: 'spec.paused is true.' } as const;
-    await this.#say(object, replication, state, signal);
-    return {};
+    return this.#unlessOwing(key, object, replication, async () => {
+      const state = { phase: 'Paused', reason: 'Paused', message: 'spec.paused is true.' } as const;
+      await this.#say(object, replication, state, signal);
+      return {};
+    });
   }
 
   async #decide(
@@ -232,6 +252,10 @@ function shown({ volumes, volumesSummary, ...status }: ReplicationStatus): Repli
 
 function nextVolumeRun(object: KubeObject, replication: Replication): VolumeRequest | undefined {
   return volumeRequests(object, replication).find(({ answered }) => !answered);
+}
+
+function again(requeueAfterMs: number | undefined): ReconcileResult {
+  return requeueAfterMs === undefined ? {} : { requeueAfterMs };
 }
 
 function wake(next: Date | undefined): ReconcileResult {

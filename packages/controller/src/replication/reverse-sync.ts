@@ -8,11 +8,13 @@ import { isActive, recordOf } from '../engine/index.js';
 import { type Pod, workloadOf } from '../volumes/pods.js';
 import { claimsWithData } from '../volumes/selected-claims.js';
 import { type CopyOptions, copyVolume } from './copy-volume.js';
+import type { ReplicationProgress } from './progress.js';
 import { findSourceNamespace } from './source-namespace.js';
 import { watched } from './while-standby.js';
 
 /** `progress` is of the volumes of this run alone. */
 export interface ReverseSyncOptions extends CopyOptions {
+  readonly progress: ReplicationProgress;
   readonly source: Cluster;
   readonly sourceAgents: Agents;
   readonly remote: RemoteHandle;

@@ -1,3 +1,4 @@
+import type { DrError } from '@dr-syncer/api';
 import type PQueue from 'p-queue';
 
 import { decidePrivilege, type PrivilegeEnd } from '@dr-syncer/identity';
@@ -7,16 +8,20 @@ import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
 import type { Engine } from '../engine/index.js';
-import { lossNews, type News, privilegeCondition, privilegeNews } from '../volumes/identity-conditions.js';
+import { lossNews, privilegeCondition, privilegeNews } from '../volumes/identity-conditions.js';
 import { claimsWithData } from '../volumes/selected-claims.js';
 import { guardCondition } from '../volumes/guard/guard-status.js';
-import { type CopyOptions, copyVolume, type Way } from './copy-volume.js';
+import type { CopyAtRestOptions } from './copy-at-rest.js';
+import type { Way } from './copy-volume.js';
+import { copyVolumes } from './copy-volumes.js';
 import { outcomeOf, type SyncOutcome } from './outcome.js';
+import type { ReplicationProgress } from './progress.js';
 import { findSourceNamespace } from './source-namespace.js';
 import { claimDestination, type ClaimedNamespace } from './standby.js';
 import { whileStandby } from './while-standby.js';
 
-export interface SyncRunOptions extends CopyOptions {
+export interface SyncRunOptions extends CopyAtRestOptions {
+  readonly progress: ReplicationProgress;
   /** Volumes too, or the objects alone. */
   readonly volumes: boolean;
   readonly source: Cluster;
@@ -25,8 +30,6 @@ export interface SyncRunOptions extends CopyOptions {
   /** The engine for the objects, to be given back at the end. */
   readonly engine: (claimed: ClaimedNamespace) => Promise<HeldEngine>;
   readonly passes: PQueue;
-  /** About the Replication. */
-  readonly tell: (news: News) => void;
 }
 
 export interface HeldEngine {
@@ -49,32 +52,38 @@ export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal
   try {
     await options.passes.add(() => engine.pass(signal));
     changed();
+    let hooks: DrError | undefined;
     if (options.volumes) {
       const way = {
         direction: 'forward' as const,
         source: { cluster: source, agents: options.sourceAgents, namespace: sourceNamespace },
         destination: { cluster: remote.cluster, agents: remote.agents, namespace: claimed.namespace },
       };
-      await whileStandby(remote.cluster.client, route.destinationNamespace, signal, (standby) =>
+      hooks = await whileStandby(remote.cluster.client, route.destinationNamespace, signal, (standby) =>
         syncVolumes(options, way, standby),
       );
     }
     signal.throwIfAborted();
-    return outcomeOf(engine, progress.volumes);
+    return outcomeOf(engine, progress.volumes, hooks);
   } finally {
     await release();
   }
 }
 
-async function syncVolumes(options: SyncRunOptions, way: Way, signal: AbortSignal): Promise<void> {
+async function syncVolumes(
+  options: SyncRunOptions,
+  way: Way,
+  signal: AbortSignal,
+): Promise<DrError | undefined> {
   const { source, route, replication, progress, changed } = options;
   const claims = await claimsWithData(source, route.sourceNamespace, replication.spec, signal);
   progress.beginVolumes(claims);
   changed();
-  await Promise.all(claims.map((claim) => copyVolume(options, claim, way, signal)));
+  const problem = await copyVolumes(options, claims, way, signal);
   signal.throwIfAborted();
   for (const news of lossNews(replication.status, progress.volumes)) options.tell(news);
   if (claims.length > 0) progress.condition(guardCondition(progress.volumes));
+  return problem;
 }
 
 /** In status and events, at the start already: each volume decides anew when its turn comes. */

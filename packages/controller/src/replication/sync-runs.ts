@@ -1,20 +1,22 @@
 import { setMaxListeners } from 'node:events';
 
 import { DrError, type Replication } from '@dr-syncer/api';
-import { backoffMs, type EventRecorder, type KubeObject, kubeToDrError } from '@dr-syncer/kube';
+import { backoffMs, type EventRecorder, type KubeObject, kubeToDrError, refOf } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
 import PQueue from 'p-queue';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { RemoteHandle } from '../clusters/remote-clusters.js';
-import { confirmedToken } from '../custom-resources.js';
+import { confirmedToken, replications } from '../custom-resources.js';
 import type { EngineHub } from '../engine/index.js';
 import type { SyncMetrics } from '../metrics.js';
 import type { MoverPolicy } from '../volumes/identities.js';
+import { HookBook } from '../volumes/hooks/hook-book.js';
 import type { VolumeServices } from '../volumes/services.js';
 import { type RunPlan, regularTime } from './due.js';
 import { writeLastSync } from './last-sync.js';
+import type { HookServices } from './copy-at-rest.js';
 import type { LiveStandbys } from './live-standbys.js';
 import type { SyncOutcome } from './outcome.js';
 import { lastSyncOf, ReplicationProgress, showObjects } from './progress.js';
@@ -22,6 +24,7 @@ import { clearRequest } from './request.js';
 import type { Route } from './rules.js';
 import { engineFor } from './standby.js';
 import { StatusWriter } from './status-writer.js';
+import { undoHooks } from './undo-run.js';
 import { type HeldEngine, syncNamespace, type SyncRunOptions } from './sync-run.js';
 import { runVolumes } from './volume-run.js';
 
@@ -52,6 +55,9 @@ export interface SyncRunsOptions {
   readonly onChange: (key: string, afterMs: number) => void;
 }
 
+/** A process that was told to end has this long for post hooks; who comes next does what is left. */
+const LAST_UNDO_MS = 8_000;
+
 interface Run {
   readonly controller: AbortController;
   readonly generation: number;
@@ -62,6 +68,7 @@ interface Run {
 /** How long news of a standby that is followed may wait for company on their way into the status. */
 const NEWS_MS = 5_000;
 const BAD_NEWS_MS = 500;
+const UNDO_RETRY = { minMs: 5_000, maxMs: 5 * 60_000 } as const;
 const RETRY = { minMs: 30_000, maxMs: 30 * 60_000 } as const;
 
 /** The syncs that are running: at most one a Replication, each with its status. */
@@ -71,15 +78,22 @@ export class SyncRuns {
   /** Failures in a row that may pass, by key; forgotten with a good run or another spec. */
   readonly #failures = new Map<string, { count: number; at: Date }>();
   readonly #ending = new Set<Promise<void>>();
+  /** Post hooks that are made up for, by key. */
+  readonly #undoing = new Set<string>();
+  /** Failures in a row of that, by key. */
+  readonly #owing = new Map<string, { count: number; at: number }>();
+  readonly #undo = new AbortController();
   readonly #passes: PQueue;
 
   constructor(options: SyncRunsOptions) {
     this.#options = options;
     this.#passes = new PQueue({ concurrency: options.concurrency });
+    setMaxListeners(0, this.#undo.signal);
   }
 
+  /** A sync of it, or what an earlier one owes. */
   isRunning(key: string): boolean {
-    return this.#runs.has(key);
+    return this.#runs.has(key) || this.#undoing.has(key);
   }
 
   /** Generation of the spec that the run of the key goes by. */
@@ -94,7 +108,7 @@ export class SyncRuns {
 
   /** Starts the sync. No effect when the Replication is being synced. */
   start(key: string, start: SyncStart): void {
-    if (this.#runs.has(key)) return;
+    if (this.isRunning(key)) return;
     const { generation } = start.replication.metadata;
     const run: Run = { controller: new AbortController(), generation, news: () => undefined };
     // Each call and transfer listens; Node.js would take more than ten for a leak.
@@ -114,6 +128,37 @@ export class SyncRuns {
     this.#ending.add(ending);
   }
 
+  /**
+   * Makes up for post hooks that are owed. It is not ended by `cancel`: a Replication that is paused or deleted owes them,
+   * too.
+   *
+   * @returns milliseconds until it may be tried again; undefined: it has been begun
+   */
+  undo(key: string, object: KubeObject): number | undefined {
+    const owing = this.#owing.get(key);
+    const wait = (owing?.at ?? 0) - performance.now();
+    if (this.isRunning(key)) return undefined;
+    if (wait > 0) return wait;
+    this.#undoing.add(key);
+    const { source, events, logger, metrics } = this.#options;
+    const ended = metrics.hookEnded.bind(metrics, key);
+    const ending = undoHooks({ source, events, logger, ended }, object, this.#undo.signal)
+      .catch((err: unknown) => {
+        if (!this.#undo.signal.aborted) logger.warn('hooks are still owed', { key, err: kubeToDrError(err) });
+        return false;
+      })
+      .then((done) => {
+        const count = (owing?.count ?? 0) + 1;
+        if (done) this.#owing.delete(key);
+        else this.#owing.set(key, { count, at: performance.now() + backoffMs(count - 1, UNDO_RETRY) });
+        this.#undoing.delete(key);
+        this.#ending.delete(ending);
+        this.#options.onChange(key, 0);
+      });
+    this.#ending.add(ending);
+    return undefined;
+  }
+
   /** Ends what runs and what is followed. */
   async cancel(key: string): Promise<void> {
     this.#runs.get(key)?.controller.abort(new DrError('Cancelled', 'the Replication is paused or gone'));
@@ -126,11 +171,18 @@ export class SyncRuns {
     this.#runs.get(key)?.controller.abort(new DrError('Cancelled', 'the spec has changed'));
   }
 
-  /** Ends all runs; transfers go on at the agents and are found again. */
-  async close(): Promise<void> {
+  /**
+   * Ends all runs; transfers go on at the agents and are found again.
+   *
+   * @param leads it is still the leader, and may bring pods back from rest
+   */
+  async close(leads: boolean): Promise<void> {
     const reason = new DrError('LeadershipLost', 'the controller ends or leads no more');
+    if (!leads) this.#undo.abort(reason);
     for (const { controller } of this.#runs.values()) controller.abort(reason);
+    const timer = setTimeout(() => this.#undo.abort(reason), LAST_UNDO_MS);
     await Promise.all(this.#ending);
+    clearTimeout(timer);
     await this.#options.live.close();
   }
 
@@ -169,6 +221,7 @@ export class SyncRuns {
         ...{ sourceId: this.#options.sourceId, sourceAgents: this.#options.sourceAgents },
         ...{ volumeServices: this.#options.volumeServices, policy: this.#options.policy },
         passes: this.#passes,
+        hooks: this.#hooks(key, start, progress, writer),
         changed: () => writer.changed(),
         tell: (news) => events.record({ regarding: object, ...news }),
         engine: async (claimed) => {
@@ -204,6 +257,23 @@ export class SyncRuns {
       });
     }
     logger.info('sync ended', { ok, reason, seconds });
+  }
+
+  #hooks(
+    key: string,
+    { object, replication }: SyncStart,
+    progress: ReplicationProgress,
+    writer: StatusWriter,
+  ): HookServices {
+    const { source, metrics } = this.#options;
+    const book = new HookBook({
+      ...{ client: source.client, ref: refOf(replications, object), status: replication.status?.hooks },
+      save: async (hooks) => {
+        progress.set({ hooks });
+        await writer.flush();
+      },
+    });
+    return { book, undo: this.#undo.signal, ended: metrics.hookEnded.bind(metrics, key) };
   }
 
   #finish(

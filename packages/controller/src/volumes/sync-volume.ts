@@ -28,6 +28,8 @@ export interface VolumeEnd {
 export interface VolumeSync {
   readonly replication: Replication;
   readonly request: string;
+  /** Tells transfers of one request and claim apart, where there are several. */
+  readonly pass?: string;
   /** Reverse: `source` is the active standby, and what was the source takes its data back. */
   readonly direction: Direction;
   /** The claim's name, the same at both ends. */
@@ -159,6 +161,7 @@ async function transfer(
   const record = guardRecord(sync.direction, { from, to });
   const volume: VolumeTransfer = {
     ...{ replication, request, identities, share, record },
+    ...(sync.pass !== undefined && { pass: sync.pass }),
     source: { agents: source.agents, volume: from },
     destination: { agents: destination.agents, volume: to },
     byContent: readCopyRecord(copyOf(sync.direction, sync, { from, to }).volume.claim)?.differs === true,

@@ -16,6 +16,8 @@ export interface VolumeTransfer {
   readonly replication: Replication;
   /** Of the sync: with the claim it makes the transfer's id, by which a restarted controller finds it again. */
   readonly request: string;
+  /** Part of that id as well, where a sync copies a volume more than once. */
+  readonly pass?: string;
   readonly source: { readonly agents: Agents; readonly volume: MountedVolume };
   readonly destination: { readonly agents: Agents; readonly volume: MountedVolume };
   readonly identities: TransferIdentities;
@@ -38,9 +40,9 @@ export interface TransferIds {
   readonly id: string;
 }
 
-export function transferIds({ replication, request, source }: VolumeTransfer): TransferIds {
+export function transferIds({ replication, request, pass, source }: VolumeTransfer): TransferIds {
   const holder = digest(`${replication.metadata.uid}/${source.volume.claim.metadata.uid ?? ''}`);
-  return { holder, id: `${holder}.${digest(request)}` };
+  return { holder, id: `${holder}.${digest(pass === undefined ? request : `${request}/${pass}`)}` };
 }
 
 function digest(text: string): string {

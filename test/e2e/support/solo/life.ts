@@ -105,6 +105,38 @@ export class Life {
     );
   }
 
+  /** A sync with a pod that is brought to rest for it, where the right to that was lent. */
+  async atRest(): Promise<void> {
+    const { client } = this.#solo;
+    const namespace = this.from;
+    await client.create(typeOf(RBAC, 'RoleBinding', 'rolebindings'), {
+      ...object('RoleBinding', { name: 'dr-syncer-hooks', namespace }, `${RBAC}/v1`),
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'dr-syncer-hooks' },
+      subjects: [{ kind: 'ServiceAccount', name: 'dr-syncer-controller', namespace: SYSTEM }],
+    });
+    const annotations = { [annotation.preSyncCommand]: '["/bin/true"]' };
+    await client.create(wellKnown.pods, {
+      ...object('Pod', { name: 'app', namespace, annotations }),
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'app', image: 'x' }],
+        volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
+      },
+    });
+    const pod = { resource: wellKnown.pods, namespace, name: 'app' };
+    await eventually('the pod to run', async () => {
+      const { status } = await client.get<KubeObject & { status?: { phase?: string } }>(pod);
+      return status?.phase === 'Running' ? true : undefined;
+    });
+    const { hooks } = await this.sync('at-rest');
+    const [pre] = hooks?.results ?? [];
+    if (pre?.result !== 'Succeeded') throw new Error(`no hook has succeeded: ${JSON.stringify(hooks)}`);
+    await client.delete(pod);
+    await eventually('the pod to go', async () =>
+      (await client.find(pod)) === undefined ? true : undefined,
+    );
+  }
+
   /** One file more, one object less. */
   async change(): Promise<void> {
     const { client, node } = this.#solo;

@@ -9,6 +9,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { type ApiServer, startApiServer } from '../../../cluster/index.js';
 import { playNode } from './node.js';
 import { playVolumes, type VolumeNode } from './volumes.js';
+import { startExecKubelet } from './exec-kubelet.js';
 import { freePort, manifest, type Program, repository, startProgram } from './programs.js';
 
 const NAMESPACE = 'dr-syncer-system';
@@ -60,7 +61,9 @@ export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
     stops.push(() => api.stop());
     const client = new KubeClient(parseKubeconfig(api.kubeconfig));
     stops.push(() => client.close());
-    await prepare(client, dir);
+    const kubelet = await startExecKubelet(dir);
+    stops.push(() => kubelet.stop());
+    await prepare(client, dir, kubelet.port);
     const agentPort = await freePort();
     const startAgent = await agentStarter(dir, agentPort, options);
     const agent = { mover: startAgent('mover'), ssh: startAgent('ssh') };
@@ -119,7 +122,7 @@ export async function startSolo(options: SoloOptions = {}): Promise<Solo> {
   }
 }
 
-async function prepare(client: KubeClient, dir: string): Promise<void> {
+async function prepare(client: KubeClient, dir: string, kubeletPort: number): Promise<void> {
   for (const file of ['remoteclusters.yaml', 'replications.yaml']) {
     const crd = parse(await manifest(join('crds', file))) as KubeObject;
     await client.create(wellKnown.customResourceDefinitions, crd);
@@ -129,7 +132,8 @@ async function prepare(client: KubeClient, dir: string): Promise<void> {
   await client.create(wellKnown.nodes, node);
   const addresses = [{ type: 'InternalIP', address: '127.0.0.1' }];
   const ref = { resource: wellKnown.nodes, name: NODE };
-  await client.patch(ref, { status: { addresses } }, 'merge', { subresource: 'status' });
+  const daemonEndpoints = { kubeletEndpoint: { Port: kubeletPort } };
+  await client.patch(ref, { status: { addresses, daemonEndpoints } }, 'merge', { subresource: 'status' });
   await hostKeys(client, dir);
 }
 
