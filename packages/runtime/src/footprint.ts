@@ -48,6 +48,8 @@ const QUIET = 0.05;
 /** What garbage may come to before it is worth the trouble, which grows with what is kept. */
 const GARBAGE_BYTES = 4 * 2 ** 20;
 const GARBAGE_SHARE = 0.1;
+/** How many times as long as a release took it is left alone after it: they take 0.2 % of a quiet process's time at most. */
+const REST_TIMES = 500;
 
 /**
  * Releases memory whenever some has come together and the process is quiet: after the transfers, and every few minutes
@@ -57,12 +59,15 @@ export function keepSmall(signal: AbortSignal, lookMs = LOOK_MS): void {
   let smallest = process.memoryUsage.rss();
   const limit = () => smallest + Math.max(GARBAGE_BYTES, smallest * GARBAGE_SHARE);
   let last = performance.eventLoopUtilization();
+  let notBefore = 0;
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-    if (utilization > QUIET || process.memoryUsage.rss() < limit()) return;
+    const began = performance.now();
+    if (utilization > QUIET || began < notBefore || process.memoryUsage.rss() < limit()) return;
     releaseMemory();
+    notBefore = began + REST_TIMES * (performance.now() - began);
     smallest = process.memoryUsage.rss();
   }, lookMs);
   timer.unref();

@@ -45,7 +45,7 @@ const limits = z.strictObject({
   /** Of one rsync session. */
   totalSeconds: seconds(7 * 86_400),
   /** A dead peer is noticed after `count` unanswered questions, one every `seconds`. */
-  keepalive: z.strictObject({ seconds: seconds(15), count: count(3, 100) }).prefault({}),
+  keepalive: z.strictObject({ seconds: seconds(30), count: count(3, 100) }).prefault({}),
   /** Key exchanges that a client may start beyond one for each MiB moved: each costs a signature. */
   rekeys: count(16, 10_000),
   /** Command line that a client asks for. */

@@ -35,8 +35,8 @@ export interface ControlConnection {
   readonly closed: Promise<PeerEnd>;
 }
 
-/** Three missed answers, 15 s apart, end a silent connection. */
-const KEEPALIVE_MS = 15_000;
+/** Three missed answers, 30 s apart, end a silent connection. */
+const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_COUNT = 3;
 const GOODBYE_MS = 2000;
 
