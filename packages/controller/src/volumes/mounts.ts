@@ -45,6 +45,8 @@ export interface MountOptions {
   readonly namespace: string;
   readonly claim: string;
   readonly placeholder: Omit<PlaceholderOptions, 'namespace' | 'claim' | 'tolerateAll'>;
+  /** A placeholder was made, or may have been. */
+  readonly onPlaceholder: () => void;
   readonly timeoutMs: number;
   /** Nobody of the workload may have it mounted: it is written to. */
   readonly exclusive: boolean;
@@ -106,7 +108,13 @@ async function step(
   }
   const holder = pods.find(holdsMount);
   if (holder === undefined) {
-    if (mayHold(claim, pods)) await createPlaceholder(options, claim, signal);
+    if (!mayHold(claim, pods)) return undefined;
+    try {
+      await createPlaceholder(options, claim, signal);
+    } finally {
+      // One whose creation failed may be there all the same.
+      options.onPlaceholder();
+    }
     return undefined;
   }
   const volume = await volumeOf(options, claim, signal);

@@ -117,6 +117,7 @@ async function prepare(sync: VolumeSync, signal: AbortSignal): Promise<Prepared>
           readOnly: side === 'source',
           agentsOwner: end.agents.ownerLabel,
         },
+        onPlaceholder: () => sync.services.keeper.made(end.cluster.client),
         timeoutMs: MOUNT_TIMEOUT_MS,
       },
       signal,

@@ -3,6 +3,7 @@ import {
   isConflict,
   isForbidden,
   isNotFound,
+  jittered,
   type KubeClient,
   type ListOptions,
   sleep,
@@ -33,6 +34,8 @@ export interface PlaceholderKeeperOptions {
 }
 
 const INTERVAL_MS = 10_000;
+/** How long a cluster in which there are none is left alone: most have none most of the time. */
+const NONE_MS = 600_000;
 
 /**
  * Removes placeholder pods: those that nobody has used for a while, and those that keep a pod of the workload from
@@ -44,6 +47,8 @@ export class PlaceholderKeeper {
   readonly #seen = new Map<string, { users: number; at: number }>();
   /** Whose accounts may list pods in some namespaces alone. */
   readonly #limited = new WeakSet<KubeClient>();
+  /** Those in which there were none, and until when that is believed (ms). */
+  readonly #none = new WeakMap<KubeClient, number>();
 
   constructor(options: PlaceholderKeeperOptions) {
     this.#options = options;
@@ -62,6 +67,11 @@ export class PlaceholderKeeper {
     };
   }
 
+  /** There may be one in this cluster now. To be called after it was made: a look in between would have found none. */
+  made(client: KubeClient): void {
+    this.#none.delete(client);
+  }
+
   /** Until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     const slept = () =>
@@ -72,7 +82,7 @@ export class PlaceholderKeeper {
     while (await slept()) await this.sweep(signal);
   }
 
-  /** Looks at all clusters once. What fails is logged, and tried again the next time. */
+  /** Looks once at all clusters that may have some. What fails is logged, and tried again the next time. */
   async sweep(signal: AbortSignal): Promise<void> {
     const { places, logger } = this.#options;
     const alive = new Set<string>();
@@ -89,10 +99,14 @@ export class PlaceholderKeeper {
   /** @returns UIDs of those that are there */
   async #sweepOne(place: PlaceholderPlace, signal: AbortSignal): Promise<string[]> {
     const { client } = place;
+    if ((this.#none.get(client) ?? 0) > Date.now()) return [];
     const labelSelector = `${label.placeholder},${label.controller}=${ownerLabelValue(this.#options.owner)}`;
     const pods = await this.#list(place, { labelSelector, signal });
     const ours = pods.filter((pod) => isPlaceholder(pod) && pod.metadata.deletionTimestamp === undefined);
-    if (ours.length === 0) return [];
+    if (ours.length === 0) {
+      this.#none.set(client, Date.now() + jittered(NONE_MS, 0.2));
+      return [];
+    }
     const pending = await this.#list(place, { fieldSelector: 'status.phase=Pending', signal });
     for (const pod of ours) {
       const entry = this.#entry(pod.metadata.uid ?? '');
