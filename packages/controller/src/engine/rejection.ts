@@ -10,6 +10,7 @@ const wording = {
     /request is too large|Too long: (must have at most|may not be more than)|trying to send message larger/,
   immutable:
     /\bimmutable\b|cannot change roleRef|may not change once set|updates to .* spec for fields other than/i,
+  shrink: /can not be less than (status\.capacity|previous value)/,
   namespaceGoing: /because it is being terminated/,
 } as const;
 
@@ -31,13 +32,20 @@ function codeOf(err: KubeError): DrError['code'] | undefined {
   return undefined;
 }
 
+/** A claim would become smaller. */
+export function isShrink(err: unknown): boolean {
+  return wordsOf(err).some((one) => wording.shrink.test(one));
+}
+
 /** The server refuses to change a field of an object that is there. Of Secrets only the causes say it. */
 export function isImmutable(err: unknown): boolean {
-  if (!(err instanceof KubeError) || err.status !== 422) return false;
-  const causes = err.details?.causes ?? [];
-  return [err.message, ...causes.map(({ message = '' }) => message)].some((one) =>
-    wording.immutable.test(one),
-  );
+  return wordsOf(err).some((one) => wording.immutable.test(one));
+}
+
+/** Of a server that finds an object invalid. */
+function wordsOf(err: unknown): string[] {
+  if (!(err instanceof KubeError) || err.status !== 422) return [];
+  return [err.message, ...(err.details?.causes ?? []).map(({ message = '' }) => message)];
 }
 
 /** Field managers that an apply without force met, from the causes of the conflict. */

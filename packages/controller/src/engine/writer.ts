@@ -12,9 +12,10 @@ import {
   unsafeIntegers,
 } from '@dr-syncer/kube';
 
+import { withSizeOf } from '../resources/claim-size.js';
 import { decideImmutable, type ImmutableAction, immutableError } from '../resources/immutable.js';
 import { otherManagers, wasThereBefore } from './owned-fields.js';
-import { conflictingManagers, isImmutable, rejection } from './rejection.js';
+import { conflictingManagers, isImmutable, isShrink, rejection } from './rejection.js';
 import type { StandbyEntry } from './snapshots.js';
 import type { WriteQueue } from './write-queue.js';
 
@@ -190,9 +191,22 @@ export class Writer {
     try {
       return await this.#update(type, desired, present, signal);
     } catch (err) {
+      if (isShrink(err)) return this.#keepSize(type, desired, present, signal);
       if (!isImmutable(err)) throw err;
       return this.#immutable(type, desired, present, rejection(err).message, signal);
     }
+  }
+
+  /** A claim that was made larger at the destination stays so: nothing can make it smaller, and the copy may need it. */
+  async #keepSize(
+    type: ApiResource,
+    desired: KubeObject,
+    present: StandbyEntry,
+    signal: AbortSignal,
+  ): Promise<KubeObject> {
+    const { name, namespace } = desired.metadata;
+    const now = await this.#options.client.get({ resource: type, name, namespace }, { signal });
+    return this.#update(type, withSizeOf(desired, now), present, signal);
   }
 
   /** @throws DrError ImmutableField, ImmutableKept unless the object was made anew */
