@@ -159,6 +159,11 @@ const table = {
     remedy:
       'Data is taken back only from a standby that a failover has made active; "dr-syncer failover" does that.',
   },
+  SourceUnreachable: {
+    kind: 'terminal',
+    remedy:
+      "Data goes back from nodes of the remote to the agents' port (2222) on nodes of the source, which only a failback needs: open it in firewalls and NetworkPolicies, then try again. Nothing was stopped.",
+  },
   DrillNotFound: {
     kind: 'terminal',
     remedy:

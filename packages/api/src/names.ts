@@ -38,6 +38,8 @@ export const annotation = {
    * `status.reverseSync.request`.
    */
   reverseSync: `${API_GROUP}/reverse-sync`,
+  /** On a Replication: look whether that could be done, moving nothing. Echoed in `status.reverseCheck.request`. */
+  reverseCheck: `${API_GROUP}/reverse-check`,
   /**
    * On a Replication: copy the standby's volumes into this namespace of the remote, which was made for a drill. Echoed
    * in `status.drill.request`.

@@ -113,6 +113,12 @@ export const volumeStatus = z.object({
     ),
   scopeReason: z.string().optional().describe('Why all.'),
   verification: verification.optional(),
+  sourceChanges: z
+    .object({ changed: z.int(), removed: z.int() })
+    .optional()
+    .describe(
+      'In reverseCheck: entries that the source has changed or removed since the last sync; absent: not known.',
+    ),
   losses: z
     .array(loss)
     .max(16)
@@ -186,6 +192,9 @@ export const replicationStatus = z.object({
   reverseSync: volumeRun
     .optional()
     .describe('The last time that data was taken back: the source of its volumes is the standby.'),
+  reverseCheck: volumeRun
+    .optional()
+    .describe('The last time that it was looked whether data could be taken back; nothing was moved.'),
   drill: volumeRun
     .optional()
     .describe('The last time that the volumes of the standby were copied for a drill, inside the remote.'),

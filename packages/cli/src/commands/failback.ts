@@ -1,8 +1,11 @@
+import type { VolumeStatus } from '@dr-syncer/api';
 import { Command } from 'commander';
 
 import { confirm } from '../confirm.js';
 import { type ClusterFlags, clusterFlags } from '../cluster-flags.js';
 import { type Conflict, findConflicts } from '../failover/conflicts.js';
+import { checkBack } from '../failover/controller-request.js';
+import { dataConflict } from '../failover/data-conflicts.js';
 import { failBack, refusal, runningAtSource } from '../failover/failback.js';
 import { takeInventory } from '../failover/inventory.js';
 import { type Pair, type RemoteFlags, remoteFlags, withPair } from '../failover/pair.js';
@@ -51,8 +54,13 @@ async function run(around: Surroundings, flags: Flags, pair: Pair, signal: Abort
   const { stopSource } = flags;
   const problem = refusal(inventory, running, { paused: replication.spec.paused, stopSource, key });
   if (problem !== undefined || activation === undefined) throw new CommandFailure(problem ?? '');
+  // Once its data is back there is nothing to be found out any more.
+  const isBack = activation.phase === 'Returned';
+  const volumes = isBack
+    ? []
+    : await checkBack(pair, `check-${Date.now()}`, { say: () => undefined, signal });
   const conflicts = await findConflicts(pair, activation.startedAt, signal);
-  around.out(describe(pair, activation.startedAt, running, conflicts));
+  around.out(describe(pair, activation.startedAt, { running, conflicts, volumes }));
   if (flags.dryRun) return;
   if (!flags.yes) {
     await confirm(around, `Bring ${route.destinationNamespace} back to ${pair.source.server}?`);
@@ -66,18 +74,20 @@ async function run(around: Surroundings, flags: Flags, pair: Pair, signal: Abort
   if (result.notUp.length > 0) throw new CommandFailure(`not up at the source: ${result.notUp.join(', ')}`);
 }
 
-function describe(
-  { source, remote, route, replication }: Pair,
-  since: string,
-  running: readonly Workload[],
-  conflicts: readonly Conflict[],
-): string {
-  const volumes = replication.status?.volumes ?? [];
+interface Facts {
+  readonly running: readonly Workload[];
+  readonly conflicts: readonly Conflict[];
+  readonly volumes: readonly VolumeStatus[];
+}
+
+function describe({ source, remote, route }: Pair, since: string, facts: Facts): string {
+  const { running, conflicts, volumes } = facts;
   const lines = [
     `back from ${route.destinationNamespace} on ${remote.server} (active since ${since})`,
     `to ${route.sourceNamespace} on ${source.server}`,
     ...running.map(({ object }) => `stops at the source: ${nameOf(object)}; what it wrote since is replaced`),
     `volumes: ${volumes.map(({ name }) => name).join(', ') || 'none'}; only what differs moves`,
+    ...volumes.flatMap((volume) => dataConflict(volume) ?? []),
     '',
   ];
   if (conflicts.length === 0) return `${lines.join('\n')}no object was changed at the standby\n`;

@@ -52,6 +52,18 @@ export async function takeBack(pair: Asker, id: string, waiting: Waiting): Promi
 }
 
 /**
+ * Has the controller look whether data could be taken back. Nothing is moved or stopped.
+ *
+ * @returns each volume, with what the source has written since the last sync where that is known
+ * @throws CommandFailure when it could not, with what the status says; KubeError
+ */
+export async function checkBack(pair: Asker, id: string, waiting: Waiting): Promise<readonly VolumeStatus[]> {
+  const look = lookAt('reverseCheck', id);
+  const { reverseCheck: run } = await ask(pair, annotation.reverseCheck, id, look, waiting);
+  return volumesOf(run, 'the data could not be taken back, and nothing was stopped');
+}
+
+/**
  * Has the controller copy the volumes of the standby into this namespace, which was made for a drill, and waits until it has.
  *
  * @throws CommandFailure when a volume was not, with what the status says; KubeError
@@ -66,7 +78,7 @@ export async function copyForDrill(
 }
 
 /** The same for all that is done with the volumes besides syncs. */
-function lookAt(field: 'reverseSync' | 'drill', id: string) {
+function lookAt(field: 'reverseSync' | 'reverseCheck' | 'drill', id: string) {
   return (status: ReplicationStatus | undefined): Look => {
     const run = status?.[field];
     const isOurs = run?.request === id;

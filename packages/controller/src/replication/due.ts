@@ -2,8 +2,8 @@ import type { Replication } from '@dr-syncer/api';
 
 import { Schedule } from './schedule.js';
 
-/** What is done with the volumes on request, besides syncs: data taken back, volumes copied for a drill. */
-export type VolumeRunKind = 'Reverse' | 'Drill';
+/** What is done with the volumes on request, besides syncs: data taken back, that looked at, copies for a drill. */
+export type VolumeRunKind = 'Reverse' | 'ReverseCheck' | 'Drill';
 
 /** Why a sync begins. */
 export type Cause = 'Request' | VolumeRunKind | 'First' | 'SpecChanged' | 'Due' | 'Retry' | 'Start';

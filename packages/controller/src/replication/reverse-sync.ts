@@ -83,7 +83,8 @@ export function requireStopped(namespace: string, claims: readonly string[], pod
   }
 }
 
-function requireActive(standby: KubeObject): void {
+/** @throws DrError StandbyNotActive */
+export function requireActive(standby: KubeObject): void {
   if (isActive(standby)) return;
   throw new DrError(
     'StandbyNotActive',

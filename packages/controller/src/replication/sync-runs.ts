@@ -191,7 +191,7 @@ export class SyncRuns {
     const { object, replication, run: plan } = start;
     const { signal } = run.controller;
     const logger = this.#options.logger.child({ replication: key, request: plan.id });
-    if (plan.cause === 'Reverse' || plan.cause === 'Drill') {
+    if (plan.cause === 'Reverse' || plan.cause === 'ReverseCheck' || plan.cause === 'Drill') {
       await runVolumes({ ...this.#options, logger }, plan.cause, start, signal);
       return;
     }

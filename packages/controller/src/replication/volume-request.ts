@@ -6,10 +6,11 @@ import type { VolumeRunKind } from './due.js';
 /** By what each is asked for, and where the status answers. */
 export const volumeRuns = {
   Reverse: { key: annotation.reverseSync, field: 'reverseSync' },
+  ReverseCheck: { key: annotation.reverseCheck, field: 'reverseCheck' },
   Drill: { key: annotation.drill, field: 'drill' },
 } as const satisfies Record<VolumeRunKind, { key: string; field: string }>;
 
-const kinds = ['Reverse', 'Drill'] as const;
+const kinds = ['Reverse', 'ReverseCheck', 'Drill'] as const;
 
 export interface VolumeRequest {
   readonly kind: VolumeRunKind;

@@ -1,4 +1,4 @@
-import type { ReplicationStatus, VolumeRunStatus } from '@dr-syncer/api';
+import type { ReplicationStatus, VolumeRunStatus, VolumeStatus } from '@dr-syncer/api';
 import { type EventRecorder, kubeToDrError } from '@dr-syncer/kube';
 import type { Logger } from '@dr-syncer/runtime';
 
@@ -7,6 +7,7 @@ import type { VolumeRunKind } from './due.js';
 import type { SyncOutcome } from './outcome.js';
 import { ReplicationProgress } from './progress.js';
 import { clearRequest } from './request.js';
+import { checkBack } from './reverse-check.js';
 import { type ReverseSyncOptions, syncBack } from './reverse-sync.js';
 import { StatusWriter } from './status-writer.js';
 import type { SyncStart } from './sync-runs.js';
@@ -22,18 +23,30 @@ export interface VolumeRunDeps extends Pick<
 
 const works = {
   Reverse: {
-    work: syncBack,
-    action: 'ReverseSync',
-    done: 'TakenBack',
-    what: 'Data is taken back from the standby',
+    ...{ work: syncBack, action: 'ReverseSync', done: 'TakenBack' },
+    ...{ what: 'Data is taken back from the standby', result: 'are as the standby has them' },
+  },
+  ReverseCheck: {
+    ...{ work: checkBack, action: 'ReverseCheck', done: 'Possible' },
+    ...{ what: 'Looking whether data can be taken back', result: 'can be taken back' },
   },
   Drill: {
-    work: copyForDrill,
-    action: 'Drill',
-    done: 'Copied',
-    what: 'Volumes of the standby are copied for a drill',
+    ...{ work: copyForDrill, action: 'Drill', done: 'Copied' },
+    ...{ what: 'Volumes of the standby are copied for a drill', result: 'are as the standby has them' },
   },
 } as const;
+
+/** The details of syncs and of what was taken back are enough for one object. */
+const shown: Readonly<Record<VolumeRunKind, (volume: VolumeStatus) => VolumeStatus>> = {
+  Reverse: (volume) => volume,
+  ReverseCheck: brief,
+  Drill: brief,
+};
+
+function brief(volume: VolumeStatus): VolumeStatus {
+  const bulky = new Set<string>(['identity', 'losses', 'permissions', 'verification']);
+  return Object.fromEntries(Object.entries(volume).filter(([field]) => !bulky.has(field))) as VolumeStatus;
+}
 
 /** One request about the volumes, from its annotation to its answer in the status. */
 export async function runVolumes(
@@ -55,7 +68,7 @@ export async function runVolumes(
     startedAt: before?.request === run.id ? before.startedAt : new Date().toISOString(),
   };
   const writer = new StatusWriter(source.client, object, (): ReplicationStatus => {
-    progress.set({ [field]: { ...state, volumes: volumes.snapshot().volumes ?? [] } });
+    progress.set({ [field]: { ...state, volumes: (volumes.snapshot().volumes ?? []).map(shown[kind]) } });
     return progress.snapshot();
   });
   const tell = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
@@ -82,12 +95,12 @@ export async function runVolumes(
 /** @returns undefined when cancelled */
 async function attempt(
   options: ReverseSyncOptions,
-  { work, done }: (typeof works)[VolumeRunKind],
+  { work, done, result }: (typeof works)[VolumeRunKind],
   signal: AbortSignal,
 ): Promise<SyncOutcome | undefined> {
   try {
     await work(options, signal);
-    return volumesOutcome(options.progress, done);
+    return volumesOutcome(options.progress, done, result);
   } catch (err) {
     if (signal.aborted) return undefined;
     const problem = kubeToDrError(err);
@@ -97,11 +110,11 @@ async function attempt(
   }
 }
 
-function volumesOutcome({ volumes }: ReplicationProgress, done: string): SyncOutcome {
+function volumesOutcome({ volumes }: ReplicationProgress, done: string, result: string): SyncOutcome {
   const failed = volumes.filter(({ phase }) => phase !== 'Succeeded');
   const [first] = failed;
   if (first === undefined) {
-    const message = `${volumes.length} volumes are as the standby has them.`;
+    const message = `${volumes.length} volumes ${result}.`;
     return { ok: true, reason: done, message, retry: false };
   }
   const message = `${failed.length} of ${volumes.length} volumes failed, first ${first.name}: ${first.message ?? ''}`;

@@ -54,7 +54,7 @@ const MOVED: readonly ErrorCode[] = ['VolumeNotMounted', 'VolumeNotFound'];
 const ATTEMPTS = 3;
 const MOVED_WAIT_MS = 1_000;
 
-interface Prepared extends Placed {
+export interface Prepared extends Placed {
   readonly identities: TransferIdentities;
   readonly from: MountedVolume;
   readonly to: MountedVolume;
@@ -87,14 +87,24 @@ async function syncOnce(sync: VolumeSync, signal: AbortSignal): Promise<void> {
       remote,
       namespace: source.namespace.metadata.name,
       priority: replication.spec.pvcConfig.priority,
-      prepare: () => prepare(sync, signal),
+      prepare: () => prepareVolume(sync, { exclusive: true }, signal),
       transfer: (prepared) => transferWhileHeld(sync, prepared, signal),
     },
     signal,
   );
 }
 
-async function prepare(sync: VolumeSync, signal: AbortSignal): Promise<Prepared> {
+/**
+ * Works out the identities and has the volume mounted at both ends.
+ *
+ * @param options.exclusive nobody of the workload may have the volume of the destination: it will be written to
+ * @throws DrError of the step that failed
+ */
+export async function prepareVolume(
+  sync: VolumeSync,
+  { exclusive }: { readonly exclusive: boolean },
+  signal: AbortSignal,
+): Promise<Prepared> {
   const { claim, source, destination, onStatus } = sync;
   onStatus({ phase: 'Preparing' });
   const { decision, annotations } = await decideNow(sync, signal);
@@ -108,7 +118,7 @@ async function prepare(sync: VolumeSync, signal: AbortSignal): Promise<Prepared>
         client: end.cluster.client,
         namespace: end.namespace.metadata.name,
         claim,
-        exclusive: side === 'destination',
+        exclusive: exclusive && side === 'destination',
         placeholder: {
           image: sync.services.placeholderImage,
           owner: sync.owner,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { Replication } from '@dr-syncer/api';
+import type { KubeObject } from '@dr-syncer/kube';
 import type { TransferState, VolumeRef } from '@dr-syncer/ssh';
 
 import type { Agents } from '../clusters/agents.js';
@@ -41,8 +42,13 @@ export interface TransferIds {
 }
 
 export function transferIds({ replication, request, pass, source }: VolumeTransfer): TransferIds {
-  const holder = digest(`${replication.metadata.uid}/${source.volume.claim.metadata.uid ?? ''}`);
+  const holder = holderOf(replication, source.volume.claim);
   return { holder, id: `${holder}.${digest(pass === undefined ? request : `${request}/${pass}`)}` };
+}
+
+/** By which the agent of the sending end keeps what it saw of the volume. */
+export function holderOf(replication: Pick<Replication, 'metadata'>, { metadata }: KubeObject): string {
+  return digest(`${replication.metadata.uid}/${metadata.uid ?? ''}`);
 }
 
 function digest(text: string): string {
