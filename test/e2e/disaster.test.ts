@@ -64,10 +64,10 @@ describe('Given an application that is written to every second through its Servi
     );
   };
   const firewall = async (action: '-I' | '-D'): Promise<void> => {
-    for (const { exec } of clusters.source.nodes) {
+    for (const node of clusters.source.nodes) {
       for (const { address } of clusters.remote.nodes) {
         const rule = ['FORWARD', '-s', address, '-p', 'tcp', '--dport', '2222', '-j', 'REJECT'];
-        await exec(['iptables', action, ...rule]).catch((err: unknown) => {
+        await node.exec(['iptables', action, ...rule]).catch((err: unknown) => {
           if (action === '-I') throw err;
         });
       }
