@@ -79,6 +79,12 @@ end_scan() {
   return "$status"
 }
 
+# Over the whole suite: was any permission missing, was any of no use?
+permissions() {
+  node test/dist/rbac/main.js "$suite_began" || return
+  passed=$((passed + 1))
+}
+
 # not_started TITLE...: stages that had no chance.
 not_started() {
   failed=$((failed + $#))
@@ -97,7 +103,9 @@ run_all() {
   check images make --no-print-directory images || { not_started e2e; return; }
   check environment use_clusters || { not_started e2e; return; }
   start_scan
+  suite_began=$(date -u +%Y-%m-%dT%H:%M:%S)
   jest_stage e2e --config test/jest.config.js
+  check 'permissions that were asked for' permissions
   check 'secrets in what the tests left behind' end_scan
 }
 

@@ -8,6 +8,7 @@ import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 
+import { CONTROLLER, mishaps, REMOTE } from '../rbac/accounts.js';
 import { auditedCalls, type AuditedCall, describeCall } from '../rbac/audit-log.js';
 import { describePermission, permissionsOf, unused } from '../rbac/rules.js';
 import { Life } from './support/solo/life.js';
@@ -15,19 +16,7 @@ import { repository } from './support/solo/programs.js';
 import { createAll, objectsOf, type Solo, startSolo } from './support/solo/solo.js';
 
 const run = promisify(execFile);
-const SYSTEM = 'dr-syncer-system';
-const CONTROLLER = `system:serviceaccount:${SYSTEM}:dr-syncer-controller`;
-const REMOTE = `system:serviceaccount:${SYSTEM}:dr-syncer-remote`;
 const controller = { LEADER_ELECTION: 'true', PLACEHOLDER_TTL_SECONDS: '2' };
-/** What only a mishap asks for, which this test does not bring about. */
-const mishaps = [
-  // A placeholder pod of that name is there already; an object has changed under the controller's hands.
-  'ClusterRole dr-syncer-controller: get pods',
-  'ClusterRole dr-syncer-controller: get remoteclusters of dr-syncer.io',
-  // Asked for by API servers from 1.35 on beside the "get" that is in their audit log.
-  'ClusterRole dr-syncer-hooks: create pods/exec',
-];
-
 /** Accounts and roles of an overlay. */
 async function rbacOf(overlay: string): Promise<KubeObject[]> {
   const { stdout } = await run('kubectl', ['kustomize', join(repository(), 'manifests/overlays', overlay)]);

@@ -193,11 +193,31 @@ describe('Given a controller, an agent and an API server', () => {
   }, 120_000);
 
   test('When two RemoteClusters use one Secret Then both are ready, and one installs the agents', async () => {
-    await connect('second', 'limited');
+    const file = join(dir, 'own-key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'rsa', '-b', '4096', '-N', '', '-C', 'x', '-f', file]);
+    const [id_rsa, pub] = await Promise.all([readFile(file, 'base64'), readFile(`${file}.pub`, 'base64')]);
+    await solo.client.create(wellKnown.secrets, {
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'own-key', namespace: NAMESPACE } },
+      ...{ type: 'Opaque', data: { id_rsa, 'id_rsa.pub': pub } },
+    });
+    await connect('second', 'limited', { sshKeySecret: 'own-key' });
     await ready('second');
 
     const agent = await conditionOf('second', 'AgentReady', (one) => one.status === 'True');
     expect(agent.message).toContain('Another RemoteCluster installed them');
+  });
+
+  test('Then a key that was made goes with its RemoteCluster, and one that somebody brought stays', async () => {
+    const owners = async (name: string) => {
+      const { metadata } = await solo.client.get({ resource: wellKnown.secrets, namespace: NAMESPACE, name });
+      return metadata.ownerReferences ?? [];
+    };
+    const { metadata } = await solo.client.get(at('limited'));
+
+    expect(await owners('limited-ssh-key')).toEqual([
+      { apiVersion: 'dr-syncer.io/v1alpha1', kind: 'RemoteCluster', name: 'limited', uid: metadata.uid },
+    ]);
+    expect(await owners('own-key')).toEqual([]);
   });
 
   test('When an agent shows another host key Then that is terminal and it is left alone until asked', async () => {

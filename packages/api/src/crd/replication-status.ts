@@ -114,10 +114,10 @@ export const volumeStatus = z.object({
   scopeReason: z.string().optional().describe('Why all.'),
   verification: verification.optional(),
   sourceChanges: z
-    .object({ changed: z.int(), removed: z.int() })
+    .int()
     .optional()
     .describe(
-      'In reverseCheck: entries that the source has changed or removed since the last sync; absent: not known.',
+      'In reverseCheck: so many entries at most has the source made, changed or removed since the last sync; absent: not known.',
     ),
   losses: z
     .array(loss)

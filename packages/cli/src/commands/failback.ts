@@ -1,11 +1,12 @@
 import type { VolumeStatus } from '@dr-syncer/api';
+import { wellKnown } from '@dr-syncer/kube';
 import { Command } from 'commander';
 
 import { confirm } from '../confirm.js';
 import { type ClusterFlags, clusterFlags } from '../cluster-flags.js';
 import { type Conflict, findConflicts } from '../failover/conflicts.js';
 import { checkBack } from '../failover/controller-request.js';
-import { dataConflict } from '../failover/data-conflicts.js';
+import { dataConflict, isHandedOver } from '../failover/data-conflicts.js';
 import { failBack, refusal, runningAtSource } from '../failover/failback.js';
 import { takeInventory } from '../failover/inventory.js';
 import { type Pair, type RemoteFlags, remoteFlags, withPair } from '../failover/pair.js';
@@ -60,7 +61,10 @@ async function run(around: Surroundings, flags: Flags, pair: Pair, signal: Abort
     ? []
     : await checkBack(pair, `check-${Date.now()}`, { say: () => undefined, signal });
   const conflicts = await findConflicts(pair, activation.startedAt, signal);
-  around.out(describe(pair, activation.startedAt, { running, conflicts, volumes }));
+  const ref = { resource: wellKnown.namespaces, name: route.sourceNamespace };
+  const home = await pair.source.client.get(ref, { signal });
+  const isQuiet = isBack || (running.length === 0 && isHandedOver(home, activation.startedAt));
+  around.out(describe(pair, activation.startedAt, { running, conflicts, volumes, isQuiet }));
   if (flags.dryRun) return;
   if (!flags.yes) {
     await confirm(around, `Bring ${route.destinationNamespace} back to ${pair.source.server}?`);
@@ -78,16 +82,18 @@ interface Facts {
   readonly running: readonly Workload[];
   readonly conflicts: readonly Conflict[];
   readonly volumes: readonly VolumeStatus[];
+  /** The source can't have written anything that the standby has not. */
+  readonly isQuiet: boolean;
 }
 
 function describe({ source, remote, route }: Pair, since: string, facts: Facts): string {
-  const { running, conflicts, volumes } = facts;
+  const { running, conflicts, volumes, isQuiet } = facts;
   const lines = [
     `back from ${route.destinationNamespace} on ${remote.server} (active since ${since})`,
     `to ${route.sourceNamespace} on ${source.server}`,
     ...running.map(({ object }) => `stops at the source: ${nameOf(object)}; what it wrote since is replaced`),
     `volumes: ${volumes.map(({ name }) => name).join(', ') || 'none'}; only what differs moves`,
-    ...volumes.flatMap((volume) => dataConflict(volume) ?? []),
+    ...volumes.flatMap((volume) => (isQuiet ? [] : (dataConflict(volume) ?? []))),
     '',
   ];
   if (conflicts.length === 0) return `${lines.join('\n')}no object was changed at the standby\n`;

@@ -1,4 +1,15 @@
-import type { VolumeStatus } from '@dr-syncer/api';
+import { annotation, type VolumeStatus } from '@dr-syncer/api';
+import type { KubeObject } from '@dr-syncer/kube';
+
+/**
+ * Whether the source was brought to rest before the failover began: then the last sync had all that it ever wrote. Pure.
+ *
+ * @param startedAt of the activation (ISO 8601)
+ */
+export function isHandedOver(source: KubeObject, startedAt: string): boolean {
+  const stopped = source.metadata.annotations?.[annotation.stopped];
+  return stopped !== undefined && Date.parse(stopped) <= Date.parse(startedAt);
+}
 
 /**
  * What the source has in a volume that the standby never got: the last writes before an unplanned failover, and those after
@@ -7,17 +18,10 @@ import type { VolumeStatus } from '@dr-syncer/api';
  * @returns undefined: nothing of it is at stake
  */
 export function dataConflict({ name, sourceChanges }: VolumeStatus): string | undefined {
-  if (sourceChanges === undefined) {
-    return `conflict: volume ${name}: what the source has written since the last sync is not known; it is replaced`;
-  }
-  const { changed, removed } = sourceChanges;
-  if (changed === 0 && removed === 0) return undefined;
-  const what = [
-    ...(changed > 0 ? [`${changed} changed or new`] : []),
-    ...(removed > 0 ? [`${removed} removed`] : []),
-  ].join(', ');
-  return (
-    `conflict: volume ${name}: files and directories at the source since the last sync: ${what}. ` +
-    'They become what the standby has: save first what you want to keep'
-  );
+  if (sourceChanges === 0) return undefined;
+  const what =
+    sourceChanges === undefined
+      ? 'what the source has written since the last sync is not known'
+      : `up to ${sourceChanges} files and directories were written or removed at the source since the last sync`;
+  return `conflict: volume ${name}: ${what}. They become what the standby has: save first what you want to keep`;
 }

@@ -1,4 +1,4 @@
-import { DrError } from '@dr-syncer/api';
+import { API_GROUP_VERSION, DrError } from '@dr-syncer/api';
 import type { KubeObject } from '@dr-syncer/kube';
 import { fingerprintSha256 } from '@dr-syncer/ssh';
 
@@ -94,6 +94,7 @@ export class RemoteKeys {
     if (known?.secret === secret) return known.keys;
     const keys = new ClusterKeys({
       ...{ client: source.client, at: { namespace, name: secret }, maker },
+      owner: { ...this.#object, apiVersion: API_GROUP_VERSION, kind: 'RemoteCluster' },
       whose: `dr-syncer ${namespace}/${name}`,
       tell: (item) => tell(this.#object, item),
     });

@@ -59,8 +59,9 @@ async function checkVolume(
     const agent = await ends.destination.agents.peer(to.node, signal);
     const holder = holderOf(replication, to.claim);
     const base = (await surveyOf(agent, to, identities.destination, signal, holder))?.base;
-    const sourceChanges = base && { changed: base.changed, removed: base.removed };
-    progress.volume(claim, { phase: 'Succeeded', ...(sourceChanges && { sourceChanges }) });
+    // One that has changed is there as it is and gone as it was.
+    const sourceChanges = base && Math.max(base.changed, base.removed);
+    progress.volume(claim, { phase: 'Succeeded', ...(sourceChanges !== undefined && { sourceChanges }) });
   } catch (err) {
     if (signal.aborted) return;
     const problem = kubeToDrError(err);

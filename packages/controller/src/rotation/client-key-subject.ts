@@ -1,5 +1,5 @@
 import { DrError } from '@dr-syncer/api';
-import type { KubeClient } from '@dr-syncer/kube';
+import type { KubeClient, KubeObject } from '@dr-syncer/kube';
 import type { PrivateKey } from '@dr-syncer/ssh';
 
 import {
@@ -21,6 +21,8 @@ export interface ClientKeySubjectOptions {
   /** Of the cluster with the Secret. */
   readonly client: KubeClient;
   readonly at: SecretRef;
+  /** Where the Secret is made here, it goes with this object. */
+  readonly owner?: KubeObject;
   /** For the comment of keys that are made: which cluster they are for. */
   readonly whose: string;
   readonly maker: MakesKeys;
@@ -51,8 +53,8 @@ export class ClientKeySubject implements RotationSubject<LoadedKeys> {
 
   /** The keys, made when the Secret is missing. @throws DrError KeyInvalid; KubeError */
   async load(signal: AbortSignal): Promise<LoadedKeys> {
-    const { client, at } = this.#options;
-    return this.#read(await findOrCreate(client, at, () => this.#first(signal), signal));
+    const { client, at, owner } = this.#options;
+    return this.#read(await findOrCreate(client, at, () => this.#first(signal), signal, owner));
   }
 
   async advance(

@@ -1,5 +1,5 @@
 import { type HostKeyStatus, type SshKeyStatus } from '@dr-syncer/api';
-import { isConflict, type KubeClient, kubeToDrError } from '@dr-syncer/kube';
+import { isConflict, type KubeClient, type KubeObject, kubeToDrError } from '@dr-syncer/kube';
 import { fingerprintSha256 } from '@dr-syncer/ssh';
 
 import { ClientKeySubject, type LoadedKeys } from './client-key-subject.js';
@@ -16,6 +16,8 @@ export interface ClusterKeysOptions {
   /** Of the source cluster, where the controller's key is. */
   readonly client: KubeClient;
   readonly at: SecretRef;
+  /** The Secret goes with it, where it is made here. */
+  readonly owner?: KubeObject;
   /** For the comments of keys: which cluster they are for. */
   readonly whose: string;
   readonly maker: MakesKeys;
