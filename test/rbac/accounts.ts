@@ -19,14 +19,25 @@ export const mishaps = [
   'ClusterRole dr-syncer-hooks: create pods/exec',
 ];
 
-/** Both accounts of the product with the roles of the manifests. @param manifests the folder */
+/** Both accounts of the product with the roles of the manifests that are theirs. @param manifests the folder */
 export async function accounts(manifests: string): Promise<Account[]> {
   const rolesOf = async (file: string): Promise<KubeObject[]> =>
-    parseAllDocuments(await readFile(join(manifests, file), 'utf8')).map(
-      (document) => document.toJS() as KubeObject,
+    boundRoles(
+      parseAllDocuments(await readFile(join(manifests, file), 'utf8')).map(
+        (document) => document.toJS() as KubeObject,
+      ),
     );
   return [
     { user: CONTROLLER, roles: await rolesOf('source/rbac.yaml'), mishaps },
     { user: REMOTE, roles: await rolesOf('remote/rbac.yaml'), mishaps: [] },
   ];
+}
+
+/** One that is only offered, to be bound by whoever wants it, is nobody's yet. Pure. */
+function boundRoles(objects: readonly KubeObject[]): KubeObject[] {
+  const bound = objects.flatMap((object) => {
+    const { kind, name } = (object['roleRef'] ?? {}) as { kind?: string; name?: string };
+    return kind === undefined ? [] : [`${kind} ${name ?? ''}`];
+  });
+  return objects.filter(({ kind, metadata }) => bound.includes(`${kind} ${metadata.name}`));
 }
