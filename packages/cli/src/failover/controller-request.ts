@@ -33,7 +33,7 @@ interface Look {
 export async function finalSync(pair: Asker, id: string, waiting: Waiting): Promise<void> {
   const look = (status: ReplicationStatus | undefined): Look => {
     const ended = status?.lastSyncRequest === id && status.phase !== 'Running';
-    return { taken: ended || status?.phase === 'Running', ended, volumes: status?.volumes ?? [] };
+    return { taken: ended || isBusy(status), ended, volumes: status?.volumes ?? [] };
   };
   const status = await ask(pair, annotation.syncNow, id, look, waiting);
   const problem = syncProblem(status);
@@ -83,11 +83,17 @@ function lookAt(field: 'reverseSync' | 'reverseCheck' | 'drill', id: string) {
     const run = status?.[field];
     const isOurs = run?.request === id;
     return {
-      taken: isOurs || status?.phase === 'Running',
+      taken: isOurs || isBusy(status),
       ended: isOurs && run.phase !== 'Running',
       volumes: isOurs ? run.volumes : [],
     };
   };
+}
+
+/** The controller is at work on this Replication, maybe on a request of before: ours comes after it. */
+function isBusy(status: ReplicationStatus | undefined): boolean {
+  const runs = [status?.reverseSync, status?.reverseCheck, status?.drill];
+  return status?.phase === 'Running' || runs.some((run) => run?.phase === 'Running');
 }
 
 function volumesOf(run: VolumeRunStatus | undefined, failure: string): readonly VolumeStatus[] {
