@@ -1,6 +1,6 @@
 import { durationMs } from '@dr-syncer/api';
 import { logLevels } from '@dr-syncer/runtime';
-import { jsonSettingText, sshAlgorithmsSchema, sshLimitsSchema } from '@dr-syncer/ssh';
+import { jsonSettingText, MAX_STREAMS, sshAlgorithmsSchema, sshLimitsSchema } from '@dr-syncer/ssh';
 import { z } from 'zod';
 
 import type { AgentEnvironment } from './clusters/agent-objects.js';
@@ -77,6 +77,10 @@ const environment = z.object({
   CONCURRENT_TRANSFERS: z.coerce.number().int().min(1).max(256).default(8),
   /** Of those, with the same node as source or as destination. */
   CONCURRENT_TRANSFERS_PER_NODE: z.coerce.number().int().min(1).max(64).default(4),
+  /** Streams of one transfer at most, whatever a Replication asks for; 1: off. */
+  PARALLEL_STREAMS: z.coerce.number().int().min(1).max(MAX_STREAMS).default(4),
+  /** A volume of which less than this is to be moved has one stream. */
+  PARALLEL_STREAMS_MIN_MIB: z.coerce.number().int().min(1).max(1_073_741_824).default(4096),
 });
 
 export type ControllerConfig = z.infer<typeof environment>;

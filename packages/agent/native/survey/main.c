@@ -1,11 +1,12 @@
 /*
- * dr-syncer-survey [--names=BYTES] [--sample=N]
+ * dr-syncer-survey [--names=BYTES] [--sample=N] [--shards=N]
  *
  * Descriptor 0 gives the 16 bytes of the key, after which it begins; 3 is the volume's root directory, 4 the set of an
  * earlier survey (empty: there was none), 5 takes the set of this one, 6 takes names, each with a zero byte behind it:
  * of what is not in the earlier set (directories with a slash at the end, so that rsync lists what is in them), or with
- * --sample of one regular file in N, chosen by its name; no more than so many bytes of names. One JSON object on
- * standard output says the rest.
+ * --sample of one regular file in N, chosen by its name; no more than so many bytes of names. With --shards regular
+ * files that are not in the earlier set are named in N lists instead, at the descriptors from 7 on, which take about as
+ * long as each other to send. One JSON object on standard output says the rest.
  */
 #include "survey.h"
 
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOT = 3, BEFORE = 4, AFTER = 5, NAMES = 6, BAD_USAGE = 64, FAILED = 1 };
+enum { ROOT = 3, BEFORE = 4, AFTER = 5, NAMES = 6, FIRST_SHARD = 7, BAD_USAGE = 64, FAILED = 1 };
 
 /* One level costs a descriptor; the path of a file that rsync can name has at most PATH_MAX / 2 components. */
 enum { MAX_DEPTH = 2100, MAX_NAME_LENGTH = 4096 };
@@ -50,6 +51,8 @@ struct facts {
 struct counts {
   uint64_t entries, files, directories, links, others, bytes;
   uint64_t changed, known, unreadable, vanished;
+  /* Of regular files: all, and those that changed. */
+  uint64_t largest, changed_bytes, changed_largest;
 };
 
 struct frame {
@@ -62,6 +65,8 @@ static struct {
   uint64_t names_room;
   bool names_left_out;
   uint64_t sample;
+  struct split split;
+  FILE *lists[MAX_SHARDS];
   time_t fresh_since;
   dev_t device;
   bool other_devices;
@@ -101,7 +106,7 @@ static void count_kind(const struct stat *status) {
   if (S_ISREG(status->st_mode) || S_ISLNK(status->st_mode)) counts->bytes += (uint64_t)status->st_size;
 }
 
-static void write_name(bool directory) {
+static void write_name(FILE *out, bool directory) {
   if (survey.names_room <= survey.path_length + 3) {
     survey.names_room = 0;
     survey.names_left_out = true;
@@ -109,8 +114,7 @@ static void write_name(bool directory) {
   }
   survey.names_room -= survey.path_length + 3;
   const char *name = survey.path_length == 0 ? "." : path();
-  if (fputs(name, survey.names_out) < 0 || (directory && fputc('/', survey.names_out) < 0) ||
-      fputc('\0', survey.names_out) < 0) {
+  if (fputs(name, out) < 0 || (directory && fputc('/', out) < 0) || fputc('\0', out) < 0) {
     fail("names");
   }
 }
@@ -124,6 +128,27 @@ static bool is_in_sample(const struct stat *status) {
 static void add_to_digest(struct hash value) {
   survey.digest.low += value.low;
   survey.digest.high += value.high + (survey.digest.low < value.low ? 1 : 0);
+}
+
+static void count_size(const struct stat *status, bool changed) {
+  if (!S_ISREG(status->st_mode)) return;
+  struct counts *counts = &survey.counts;
+  uint64_t size = (uint64_t)status->st_size;
+  if (size > counts->largest) counts->largest = size;
+  if (!changed) return;
+  counts->changed_bytes += size;
+  if (size > counts->changed_largest) counts->changed_largest = size;
+}
+
+static void name_changed(const struct stat *status) {
+  survey.counts.changed++;
+  if (survey.sample != 0) return;
+  if (survey.split.count == 0) {
+    write_name(survey.names_out, S_ISDIR(status->st_mode));
+  } else if (S_ISREG(status->st_mode)) {
+    size_t shard = split_assign(&survey.split, (uint64_t)status->st_size, status->st_ino, status->st_nlink);
+    write_name(survey.lists[shard], false);
+  }
 }
 
 static void saw(const struct stat *status) {
@@ -147,13 +172,11 @@ static void saw(const struct stat *status) {
   add_to_digest(value);
   struct set *set = status->st_ctim.tv_sec < survey.fresh_since ? &survey.after : &survey.fresh;
   if (set->count < MAX_REMEMBERED && !set_add(set, value)) fail("memory");
-  if (set_has(&survey.before, value)) {
-    survey.counts.known++;
-  } else {
-    survey.counts.changed++;
-    if (survey.sample == 0) write_name(S_ISDIR(status->st_mode));
-  }
-  if (is_in_sample(status)) write_name(false);
+  bool known = set_has(&survey.before, value);
+  count_size(status, !known);
+  if (known) survey.counts.known++;
+  else name_changed(status);
+  if (is_in_sample(status)) write_name(survey.names_out, false);
 }
 
 /* Takes over `fd`. */
@@ -236,6 +259,9 @@ static void parse_arguments(int argc, char **argv) {
     } else if (strncmp(argv[i], "--sample=", 9) == 0) {
       survey.sample = strtoull(argv[i] + 9, &end, 10);
       if (*end != '\0' || survey.sample == 0) usage("not a share");
+    } else if (strncmp(argv[i], "--shards=", 9) == 0) {
+      survey.split.count = strtoull(argv[i] + 9, &end, 10);
+      if (*end != '\0' || survey.split.count == 0 || survey.split.count > MAX_SHARDS) usage("not a number of shards");
     } else {
       usage("unknown argument");
     }
@@ -251,16 +277,43 @@ static void read_key(void) {
   }
 }
 
+static void open_lists(void) {
+  survey.names_out = fdopen(NAMES, "w");
+  if (survey.names_out == NULL) fail("names");
+  for (size_t i = 0; i < survey.split.count; i++) {
+    survey.lists[i] = fdopen(FIRST_SHARD + (int)i, "w");
+    if (survey.lists[i] == NULL) fail("shards");
+  }
+}
+
+static void close_lists(void) {
+  if (fclose(survey.names_out) != 0) fail("names");
+  for (size_t i = 0; i < survey.split.count; i++) {
+    if (fclose(survey.lists[i]) != 0) fail("shards");
+  }
+}
+
+static void report_shards(void) {
+  printf(",\"shards\":[");
+  for (size_t i = 0; i < survey.split.count; i++) {
+    const struct shard *shard = &survey.split.shards[i];
+    printf("%s{\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", i == 0 ? "" : ",", shard->files, shard->bytes);
+  }
+  printf("]}\n");
+}
+
 static void report(void) {
   const struct counts *counts = &survey.counts;
   printf("{\"entries\":%" PRIu64 ",\"files\":%" PRIu64 ",\"directories\":%" PRIu64 ",\"links\":%" PRIu64
          ",\"others\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"changed\":%" PRIu64 ",\"removed\":%" PRIu64
          ",\"unreadable\":%" PRIu64 ",\"vanished\":%" PRIu64 ",\"otherDevices\":%s,\"named\":%s,\"settled\":%zu,\"digest\":\"%016" PRIx64
-         "%016" PRIx64 "\"}\n",
+         "%016" PRIx64 "\",\"largest\":%" PRIu64 ",\"changedBytes\":%" PRIu64 ",\"changedLargest\":%" PRIu64,
          counts->entries, counts->files, counts->directories, counts->links, counts->others, counts->bytes,
          counts->changed, survey.before.count - counts->known, counts->unreadable, counts->vanished,
          survey.other_devices ? "true" : "false",
-         survey.names_left_out ? "false" : "true", survey.after.count, survey.digest.high, survey.digest.low);
+         survey.names_left_out ? "false" : "true", survey.after.count, survey.digest.high, survey.digest.low,
+         counts->largest, counts->changed_bytes, counts->changed_largest);
+  report_shards();
 }
 
 int main(int argc, char **argv) {
@@ -274,16 +327,16 @@ int main(int argc, char **argv) {
   }
   if (!set_read(&survey.before, BEFORE)) usage("the earlier set cannot be read");
   set_sort(&survey.before);
-  survey.names_out = fdopen(NAMES, "w");
-  if (survey.names_out == NULL) fail("names");
+  open_lists();
   survey.fresh_since = time(NULL) - TOO_FRESH_S;
   walk();
   set_sort(&survey.after);
-  if (fclose(survey.names_out) != 0) fail("names");
+  close_lists();
   if (!set_write(&survey.after, AFTER) || !set_write(&survey.fresh, AFTER)) fail("set");
   report();
   free(survey.before.values);
   free(survey.after.values);
   free(survey.fresh.values);
+  free(survey.split.slots);
   return 0;
 }

@@ -37,4 +37,33 @@ bool set_has(const struct set *sorted, struct hash value);
 bool set_read(struct set *set, int fd);
 bool set_write(const struct set *set, int fd);
 
+/* --- split.c: files in shards that take about as long as each other to send. ---------------------------------------- */
+
+enum { MAX_SHARDS = 64 };
+
+struct shard {
+  uint64_t files, bytes, cost;
+};
+
+/* A file that has several names, and the shard of all of them. */
+struct group {
+  uint64_t inode;
+  size_t shard;
+};
+
+/* Begins as zeroes with a count. Memory: what files with several names take, and bounded. */
+struct split {
+  size_t count, current;
+  uint64_t total, left_of_run;
+  struct shard shards[MAX_SHARDS];
+  struct group *slots;
+  size_t slot_count, group_count;
+};
+
+/*
+ * The shard of the next file. Names of one inode are never parted. Without such, no shard costs more than another by more
+ * than the largest file and one run. The same files in the same order come to the same shards.
+ */
+size_t split_assign(struct split *split, uint64_t bytes, uint64_t inode, uint64_t links);
+
 #endif

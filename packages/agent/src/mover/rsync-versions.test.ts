@@ -34,6 +34,7 @@ const plain: TransferOptions = {
   delete: false,
   excludePaths: [],
   bandwidthLimitKiB: 0,
+  streams: 1,
   startTimeoutSeconds: 15,
   stallTimeoutSeconds: 30,
   totalTimeoutSeconds: 0,

@@ -17,8 +17,10 @@ import { VerifiedLauncher } from './process/launch.js';
 import { Receivers } from './receivers/receivers.js';
 import { RsyncFacts } from './rsync-facts.js';
 import { SurveyStore } from './surveys/survey-store.js';
+import { Splitter } from './surveys/splitter.js';
 import { Surveys } from './surveys/surveys.js';
 import { JobStore } from './transfers/job-store.js';
+import { defaultPaceTimes, type PaceTimes } from './transfers/stream-pace.js';
 import { Transfers } from './transfers/transfers.js';
 import { VolumeLocator } from './volumes/locate.js';
 import { measureVolume } from './volumes/measure.js';
@@ -51,6 +53,8 @@ export interface MoverConfig {
   /** libnss_wrapper.so */
   readonly nssWrapperPath: string;
   readonly limits?: Partial<MoverLimits>;
+  /** Absent: as is right for real lines. */
+  readonly paceTimes?: PaceTimes;
 }
 
 export interface MoverLimits {
@@ -109,12 +113,15 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
   const cgroups = await ProcessCgroups.find(await readMounts(), await readOwnCgroups());
   const verified = new VerifiedLauncher({ launch, verify: verifyProcess }, directories.gates, cgroups);
   const store = await SurveyStore.open(config.surveyDir);
-  const surveys = new Surveys({ locator, rsync, launcher: verified, path: config.surveyPath, store });
+  const survey = { launcher: verified, path: config.surveyPath };
+  const surveys = new Surveys({ locator, rsync, ...survey, store });
   const transfers: Transfers = new Transfers({
     locator,
     rsync,
     push: { launcher: verified, rsyncPath: rsync.path, tools: config, jobsDir: directories.jobs },
     surveys: store,
+    splitter: new Splitter(survey, store),
+    paceTimes: config.paceTimes ?? defaultPaceTimes,
     store: new JobStore(directories.states, logger),
     maxLive: limits.transfers,
     maxEnded: limits.endedTransfers,

@@ -90,6 +90,10 @@ export const volumeStatus = z.object({
   filesTotal: z.int().optional(),
   filesDeleted: z.int().optional(),
   attempt: z.int().optional().describe('Which attempt this is, when it is not the first.'),
+  streams: z
+    .int()
+    .optional()
+    .describe('How many rsyncs were at work side by side at most, when it was more than one by one.'),
   failures: z
     .array(
       z.object({ path: z.string(), side: z.string(), problem: z.string(), needs: z.string().optional() }),

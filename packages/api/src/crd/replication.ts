@@ -130,6 +130,14 @@ const pvcConfig = z.object({
     .optional()
     .describe("Patterns of rsync's --exclude, relative to the root of the volume."),
   bandwidthLimit: z.int().min(0).default(0).describe('KiB per second and volume; 0: no limit.'),
+  parallelStreams: z
+    .int()
+    .min(1)
+    .max(8)
+    .default(4)
+    .describe(
+      'A large volume may be copied by so many rsyncs side by side, if that is measured to be faster; 1: never by more than one.',
+    ),
   deletionGuard: z
     .object({
       percent: z

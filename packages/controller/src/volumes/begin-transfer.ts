@@ -5,6 +5,7 @@ import type { Grant, Peer, Result, Survey, TransferOptions } from '@dr-syncer/ss
 import type { AgentEndpoint } from '../clusters/agents.js';
 import type { Counts } from './guard/deletion-guard.js';
 import { confirmedRun, guardCodes, guardTransfer, stoppedRun } from './guard/guard.js';
+import { streamLimit } from './stream-limit.js';
 import { conditionsOf, type Scope, scopeOf } from './surveys/scope.js';
 import { CALL_MS, refOf, type TransferIds, type VolumeTransfer } from './volume-transfer.js';
 
@@ -72,7 +73,8 @@ export async function beginTransfer(
   transfer.onFacts(facts);
   const begun = { startedAt, ...surveys, ...decideScope(transfer, surveys, facts) };
   if (begun.scope.scope === 'None') return begun;
-  const grant = grantOf(transfer, ids, prepared.publicKey, endpoint);
+  const streams = streamsOf(transfer, begun);
+  const grant = grantOf(transfer, ids, prepared.publicKey, endpoint, streams);
   const { path } = await receiver.request('grants.open', grant, call);
   const { host, port, hostKeys } = endpoint;
   await sender.request(
@@ -87,6 +89,7 @@ export async function beginTransfer(
       options: {
         ...optionsOf(replication),
         ...identities.preserve,
+        streams,
         purpose: 'copy',
         scope: begun.scope.scope,
         checksum: transfer.byContent,
@@ -95,6 +98,20 @@ export async function beginTransfer(
     call,
   );
   return begun;
+}
+
+function streamsOf(
+  { replication, share, streams }: VolumeTransfer,
+  { source, copy, scope: { scope } }: Begun,
+): number {
+  const { excludePaths = [], bandwidthLimit, parallelStreams } = replication.spec.pvcConfig;
+  const limits = [bandwidthLimit * 1024, share.bytesPerSecond ?? 0].filter((limit) => limit > 0);
+  const facts = {
+    ...{ source, copy, scope, wanted: parallelStreams, hasExclusions: excludePaths.length > 0 },
+    copyIsKnown: source?.base !== undefined && source.base.copyDigest === copy?.digest,
+    limitBytesPerSecond: Math.min(Number.POSITIVE_INFINITY, ...limits),
+  };
+  return streamLimit(facts, streams);
 }
 
 function decideScope(
@@ -189,6 +206,7 @@ export function grantOf(
   { id, holder }: TransferIds,
   publicKey: string,
   { from }: AgentEndpoint,
+  streams = 1,
 ): Grant {
   const { timeoutSeconds } = replication.spec.pvcConfig;
   const asked = timeoutSeconds === 0 ? Number.POSITIVE_INFINITY : timeoutSeconds;
@@ -204,14 +222,14 @@ export function grantOf(
     origins: identities.origins.destination,
     idMap: identities.idMap,
     preserve: identities.preserve,
-    streams: 1,
+    streams,
     ...(share.bytesPerSecond !== undefined && { bytesPerSecond: share.bytesPerSecond }),
   };
 }
 
 export function optionsOf({
   spec: { pvcConfig },
-}: Replication): Omit<TransferOptions, 'devices' | 'fileCapabilities' | 'purpose' | 'scope' | 'checksum'> {
+}: Replication): Omit<TransferOptions, 'devices' | 'fileCapabilities' | 'purpose' | 'scope' | 'checksum' | 'streams'> {
   return {
     delete: true,
     excludePaths: pvcConfig.excludePaths ?? [],

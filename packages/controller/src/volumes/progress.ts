@@ -21,6 +21,7 @@ export function volumeProgress(state: TransferState): Partial<VolumeStatus> {
     filesTotal: state.filesTotal,
     filesDeleted: state.filesDeleted,
     attempt: state.attempt > 1 ? state.attempt : undefined,
+    streams: state.streams,
     failures: state.failures,
     startedAt: state.startedAt,
     firstByteAt: state.firstByteAt,

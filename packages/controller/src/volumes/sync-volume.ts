@@ -171,7 +171,7 @@ async function transfer(
   const share = sync.services.bandwidth.join(sync.remote, replication.spec.pvcConfig.bandwidthLimit);
   const record = guardRecord(sync.direction, { from, to });
   const volume: VolumeTransfer = {
-    ...{ replication, request, identities, share, record },
+    ...{ replication, request, identities, share, record, streams: sync.services.streams },
     ...(sync.pass !== undefined && { pass: sync.pass }),
     source: { agents: source.agents, volume: from },
     destination: { agents: destination.agents, volume: to },

@@ -12,7 +12,12 @@ import type { VolumeServices } from './services.js';
 export interface VolumeServicesDeps {
   readonly config: Pick<
     ControllerConfig,
-    'CONCURRENT_TRANSFERS' | 'CONCURRENT_TRANSFERS_PER_NODE' | 'PLACEHOLDER_IMAGE' | 'PLACEHOLDER_TTL_SECONDS'
+    | 'CONCURRENT_TRANSFERS'
+    | 'CONCURRENT_TRANSFERS_PER_NODE'
+    | 'PARALLEL_STREAMS'
+    | 'PARALLEL_STREAMS_MIN_MIB'
+    | 'PLACEHOLDER_IMAGE'
+    | 'PLACEHOLDER_TTL_SECONDS'
   >;
   /** Of the source cluster. */
   readonly source: KubeClient;
@@ -42,6 +47,7 @@ export function volumeServices(deps: VolumeServicesDeps): VolumeServices {
       registry,
     ),
     bandwidth: new Bandwidth((remote) => limits(remote)?.bandwidthLimit ?? 0),
+    streams: { most: config.PARALLEL_STREAMS, leastBytes: config.PARALLEL_STREAMS_MIN_MIB * 2 ** 20 },
     keeper: new PlaceholderKeeper({
       places: () => [
         { client: source, namespaces: () => namespacesOf() },

@@ -9,6 +9,7 @@ import type { CopyRecord } from './guard/copy-record.js';
 import type { TransferIdentities } from './identities.js';
 import type { MountedVolume } from './mounts.js';
 import type { BandwidthShare } from './scheduler/bandwidth.js';
+import type { StreamSettings } from './stream-limit.js';
 
 /** For requests to agents that need no work of any length. */
 export const CALL_MS = 30_000;
@@ -28,6 +29,7 @@ export interface VolumeTransfer {
   readonly byContent: boolean;
   /** Of what the remote cluster may be sent. */
   readonly share: BandwidthShare;
+  readonly streams: StreamSettings;
   /** The guard has stopped this run: kept for when a person confirms it. */
   readonly onStopped: (stopped: { run: string; code: string }) => Promise<void>;
   readonly onState: (state: TransferState) => void;

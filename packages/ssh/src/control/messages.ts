@@ -15,6 +15,12 @@ export * from './volume-messages.js';
  */
 export const PROTOCOL_VERSION = 1;
 
+/** Of one transfer. Agents let in twice as many connections with one key: those of a broken attempt may linger. */
+export const MAX_STREAMS = 8;
+
+/** What looking at a file and beginning it costs, in bytes that could have been sent meanwhile; split.c has it, too. */
+export const FILE_COST_BYTES = 16_384;
+
 const rate = z.number().int().min(1024);
 
 export const grantSchema = z.strictObject({
@@ -41,7 +47,7 @@ export const grantSchema = z.strictObject({
    */
   holder: id,
   /** Connections at a time. One more ends the oldest: a transfer that tries again has not always been missed before. */
-  streams: z.number().int().min(1).max(32),
+  streams: z.number().int().min(1).max(MAX_STREAMS),
   /** What comes in over all streams is taken no faster than this (bytes per second), which may be changed later. */
   bytesPerSecond: rate.optional(),
 });
@@ -61,8 +67,13 @@ export const transferOptionsSchema = z.strictObject({
   /** Changed: only what the last survey for this holder has named; where that does not go through, all. */
   scope: z.enum(transferScopes),
   excludePaths: excludePathsSchema,
-  /** KiB a second as rsync's --bwlimit counts; 0: unlimited. */
+  /** KiB a second as rsync's --bwlimit counts, over all streams; 0: unlimited. */
   bandwidthLimitKiB: z.number().int().min(0),
+  /**
+   * With more than one, a copy is split into shards that are sent side by side, by no more streams than this and no more
+   * than are found to be faster, before one rsync goes over all. The grant has to admit as many.
+   */
+  streams: z.number().int().min(1).max(MAX_STREAMS),
   /** From the start of an attempt until the destination's rsync has answered. */
   startTimeoutSeconds: z.number().int().min(5),
   /** No byte moved for this long: the attempt is ended. */
@@ -152,6 +163,8 @@ export const transferStateSchema = z.object({
   literalBytes: z.number(),
   bytesSent: z.number(),
   bytesReceived: z.number(),
+  /** Streams that have been at work at the same time, at most so far. */
+  streams: z.number().int().optional(),
   /** rsync's exit code. */
   exitCode: z.number().optional(),
   /** Files that vanished while being copied (exit code 24): success with a note. */

@@ -21,6 +21,8 @@ export const surveySchema = z.object({
   others: z.number(),
   /** Size of all files and links. */
   bytes: z.number(),
+  /** Size of the largest regular file. */
+  largest: z.number(),
   /**
    * Of path, inode, mode, owner, size, and times of modification and change of every entry, with a key of the agent's own:
    * equal digests of one agent mean that nothing was changed in between.
@@ -39,6 +41,9 @@ export const surveySchema = z.object({
     .object({
       /** New, or not as they were, or changed a moment before the one or the other survey. */
       changed: z.number(),
+      /** Size of the regular files among them, and of the largest of those. */
+      changedBytes: z.number(),
+      changedLargest: z.number(),
       removed: z.number(),
       /** All that have changed are named, so that a transfer may go by the names. */
       named: z.boolean(),

@@ -41,6 +41,8 @@ interface OpenGrant {
   readonly volume: OpenVolume;
   readonly timer: NodeJS.Timeout;
   readonly runs: Set<ReceiverRun>;
+  /** Runs are begun one after the other, or more would be let in than there may be. */
+  turn: Promise<unknown>;
 }
 
 /** Longest delay that setTimeout takes. */
@@ -56,12 +58,16 @@ function writesToo({ grant, volume }: OpenGrant, other: OpenGrant): boolean {
   );
 }
 
-/** The volumes that may be written to or read from by a peer, and the rsyncs that do it. */
 /** Nothing is written then (rsync(1), --dry-run), so nobody has to know what. */
 function isDryRun(argv: readonly string[]): boolean {
   return argv.some((word) => /^-[^-e]*n/.test(word));
 }
 
+function mayDelete(args: readonly string[]): boolean {
+  return args.some((word) => word.startsWith('--delete'));
+}
+
+/** The volumes that may be written to or read from by a peer, and the rsyncs that do it. */
 export class Receivers {
   readonly #options: ReceiversOptions;
   readonly #grants = new Map<string, OpenGrant>();
@@ -146,14 +152,24 @@ export class Receivers {
     }
   }
 
-  async #listen(
+  #listen(
+    open: OpenGrant,
+    args: readonly string[],
+    watch: WriteWatch | undefined,
+  ): Promise<Result<'receivers.start'>> {
+    const mine = open.turn.then(() => this.#listenInTurn(open, args, watch));
+    open.turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async #listenInTurn(
     open: OpenGrant,
     args: readonly string[],
     watch: WriteWatch | undefined,
   ): Promise<Result<'receivers.start'>> {
     const { rsync, socketDir, peerUid, peerGid, launcher } = this.#options;
     const { grant, volume } = open;
-    await this.#endOldest(open);
+    await this.#endOldest(open, mayDelete(args) ? 0 : open.grant.streams - 1);
     const name = `run-${randomBytes(12).toString('hex')}`;
     const socketPath = join(socketDir, name);
     const run = await ReceiverRun.listen({
@@ -211,9 +227,14 @@ export class Receivers {
     throw new DrError('VolumeBusy', `the transfer ${foreign.open.grant.id} is writing to the volume`);
   }
 
-  /** A grant has as many runs as its transfer has streams: one more is a stream that broke and was begun again. */
-  async #endOldest({ grant, runs }: OpenGrant): Promise<void> {
-    const surplus = [...runs].slice(0, Math.max(0, runs.size - grant.streams + 1));
+  /**
+   * A grant has as many runs as its transfer has streams: one more is a stream that broke and was begun again. The run
+   * that goes over all and may delete is alone: what else is there is left of streams that broke.
+   *
+   * @param beside how many may go on
+   */
+  async #endOldest({ runs }: OpenGrant, beside: number): Promise<void> {
+    const surplus = [...runs].slice(0, Math.max(0, runs.size - beside));
     await this.#end(() => surplus.filter((run) => runs.has(run)));
   }
 
@@ -255,7 +276,7 @@ export class Receivers {
     const expire = () => void this.#remove(open);
     const timer = setTimeout(expire, Math.min(lifetimeMs, MAX_TIMER_MS));
     timer.unref();
-    const open: OpenGrant = { owner, grant, volume, timer, runs: new Set() };
+    const open: OpenGrant = { owner, grant, volume, timer, runs: new Set(), turn: Promise.resolve() };
     try {
       if (grant.direction === 'write') this.#otherWriters(open);
     } catch (err) {

@@ -32,6 +32,7 @@ export type KeptSurvey = z.infer<typeof keptSchema>;
 
 const KEY_BYTES = 16;
 const HASH_BYTES = 16;
+const SHARD = 'shard-';
 /** Below the limit of the directory's volume, which ends the pod when it is passed: the longest idle go first. */
 const DEFAULT_MAX_BYTES = 1 << 30;
 
@@ -89,6 +90,31 @@ export class SurveyStore {
   async beginSample(holder: string): Promise<FileHandle> {
     await mkdir(join(this.#dir, holder), { recursive: true, mode: 0o700 });
     return open(this.#path(holder, 'sample.names'), 'w+', 0o600);
+  }
+
+  /** Empty lists of what the streams of a transfer send, to be read from the beginning by `openShard`. */
+  async beginShards(holder: string, count: number): Promise<FileHandle[]> {
+    await this.removeShards(holder);
+    await mkdir(join(this.#dir, holder), { recursive: true, mode: 0o700 });
+    const files: FileHandle[] = [];
+    try {
+      for (let index = 0; index < count; index += 1)
+        files.push(await open(this.#path(holder, `${SHARD}${index}`), 'wx', 0o600));
+      return files;
+    } catch (err) {
+      for (const file of files) await file.close();
+      throw err;
+    }
+  }
+
+  /** The caller closes it. @throws the error of open(2) */
+  openShard(holder: string, index: number): Promise<FileHandle> {
+    return open(this.#path(holder, `${SHARD}${index}`), 'r');
+  }
+
+  async removeShards(holder: string): Promise<void> {
+    const names = await readdir(join(this.#dir, holder)).catch(() => []);
+    for (const name of names) if (name.startsWith(SHARD)) await rm(this.#path(holder, name), { force: true });
   }
 
   /** Two files for a survey to write into, which take the place of the last one's with `finish`. */

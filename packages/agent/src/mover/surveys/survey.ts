@@ -29,6 +29,12 @@ const surveyReport = z.object({
   /** How many of the set come first that were changed long enough ago to be compared with later. */
   settled: number,
   digest: z.string().regex(/^[0-9a-f]{32}$/),
+  /** Sizes of regular files. */
+  largest: number,
+  changedBytes: number,
+  changedLargest: number,
+  /** What the lists of `SurveySpec.lists` name, in their order. */
+  shards: z.array(z.object({ files: number, bytes: number })),
 });
 export type SurveyReport = z.infer<typeof surveyReport>;
 
@@ -53,6 +59,8 @@ export interface SurveySpec {
   readonly namesRoom: number;
   /** In place of what has changed: of one file in so many. */
   readonly sample?: number;
+  /** In place of the names, too: each takes its share of the regular files that have changed. */
+  readonly lists?: readonly FileHandle[];
 }
 
 const ENV = { LC_ALL: 'C' };
@@ -69,7 +77,7 @@ export async function runSurvey(
   spec: SurveySpec,
   signal: AbortSignal,
 ): Promise<SurveyReport> {
-  const { volume, identity, key, before, after, names, namesRoom, sample } = spec;
+  const { volume, identity, key, before, after, names, namesRoom, sample, lists = [] } = spec;
   const stderr = new StderrTail(1024);
   let text = '';
   let ended: Promise<number | null> = Promise.resolve(null);
@@ -92,10 +100,14 @@ export async function runSurvey(
       {
         identity,
         program: path,
-        args: [`--names=${namesRoom}`, ...(sample === undefined ? [] : [`--sample=${sample}`])],
+        args: [
+          `--names=${namesRoom}`,
+          ...(sample === undefined ? [] : [`--sample=${sample}`]),
+          ...(lists.length === 0 ? [] : [`--shards=${lists.length}`]),
+        ],
         cwd: '/',
         env: ENV,
-        stdio: ['pipe', 'pipe', 'pipe', volume.fd, before.fd, after.fd, names.fd],
+        stdio: ['pipe', 'pipe', 'pipe', volume.fd, before.fd, after.fd, names.fd, ...lists.map(({ fd }) => fd)],
         onSpawn: follow,
       },
       signal,

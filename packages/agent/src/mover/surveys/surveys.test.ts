@@ -71,6 +71,7 @@ describe('Given volumes that are surveyed', () => {
         ...{
           delete: true,
           scope: 'Changed',
+          streams: 1,
           purpose: 'copy',
           excludePaths: [],
           bandwidthLimitKiB: 0,

@@ -103,8 +103,7 @@ export class Surveys {
     if (survey.reliable) await store.finish(holder, { pv, rootId, takenAt, settled: report.settled });
     if (kept === undefined || before === undefined) return survey;
     const { conditions, copyDigest, fullAt } = kept;
-    const { changed, removed, named } = report;
-    return { ...survey, base: { changed, removed, named, conditions, copyDigest, fullAt } };
+    return { ...survey, base: { ...churnOf(report), conditions, copyDigest, fullAt } };
   }
 
   /** What has changed since the transfer's own survey; or the names of a sample. */
@@ -127,9 +126,8 @@ export class Surveys {
         ...(among && names && { changedAmong: report.named ? await whichOf(among, names) : among }),
       };
       if (last === undefined || before === undefined) return survey;
-      const { changed, removed, named } = report;
       const none = { conditions: '', copyDigest: '', fullAt: last.takenAt };
-      return { ...survey, base: { changed, removed, named, ...none } };
+      return { ...survey, base: { ...churnOf(report), ...none } };
     } finally {
       await before?.close();
       await names?.close();
@@ -173,9 +171,13 @@ async function whichOf(paths: readonly string[], names: FileHandle): Promise<str
   return paths.filter((path) => found.has(path) || found.has(`${path}/`));
 }
 
+function churnOf({ changed, removed, named, changedBytes, changedLargest }: SurveyReport) {
+  return { changed, removed, named, changedBytes, changedLargest };
+}
+
 function surveyOf(report: SurveyReport, { mount: { fsType } }: OpenVolume): Survey {
-  const { entries, files, directories, links, others, bytes, digest, unreadable, otherDevices } = report;
+  const { entries, files, directories, links, others, bytes, digest, largest, unreadable, otherDevices } = report;
   const complete = unreadable === 0;
   const reliable = complete && !otherDevices && RELIABLE.includes(fsType);
-  return { entries, files, directories, links, others, bytes, digest, complete, reliable };
+  return { entries, files, directories, links, others, bytes, digest, largest, complete, reliable };
 }

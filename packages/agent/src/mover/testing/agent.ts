@@ -77,7 +77,7 @@ export class TestAgent {
     bench: Workbench,
     kubelet: TestKubelet,
     rsyncPath: string,
-    programs: Pick<MoverConfig, 'attributesPath' | 'surveyPath'>,
+    programs: Pick<MoverConfig, 'attributesPath' | 'surveyPath'> & Partial<MoverConfig>,
   ) {
     this.bench = bench;
     this.kubelet = kubelet;
@@ -98,9 +98,9 @@ export class TestAgent {
     };
   }
 
-  static async start(rsyncPath = '/usr/bin/rsync'): Promise<TestAgent> {
+  static async start(rsyncPath = '/usr/bin/rsync', more: Partial<MoverConfig> = {}): Promise<TestAgent> {
     const programs = { attributesPath: await attributesHelper(), surveyPath: await surveyProgram() };
-    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath, programs);
+    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath, { ...programs, ...more });
     const { bench, config } = agent;
     await chmod(bench.dir, 0o711);
     await mkdir(config.socketDir);
@@ -208,7 +208,7 @@ export class TestAgent {
       identity: push.destination,
       preserve: { devices: true, fileCapabilities: true },
       holder: to.ref.pvName,
-      streams: 1,
+      streams: push.options?.streams ?? 1,
       ...push.grant,
     });
     await peer.request('transfers.start', {
@@ -232,6 +232,7 @@ export class TestAgent {
         checksum: false,
         scope: 'All',
         purpose: 'copy',
+        streams: 1,
         devices: true,
         fileCapabilities: true,
         ...push.options,

@@ -7,7 +7,6 @@ import type {
   TransferDifferences,
   TransferDestination,
   TransferKey,
-  TransferOptions,
   TransferScope,
 } from '@dr-syncer/ssh';
 
@@ -19,7 +18,7 @@ import { ErrorLog } from './error-log.js';
 import { JobFiles } from './job-files.js';
 import { isTransient, transferError } from './outcome.js';
 import { type RsyncOutput, RsyncOutputReader } from './progress.js';
-import { pushOptions, remoteTarget, type RoomOptions } from './rsync-options.js';
+import { type PushOptions, pushOptions, remoteTarget } from './rsync-options.js';
 import { sshRemoteShell, type SshTools } from './ssh-command.js';
 
 export interface PushDeps {
@@ -30,7 +29,7 @@ export interface PushDeps {
   readonly jobsDir: string;
 }
 
-/** The names that a survey has found changed. */
+/** The names that a survey has found changed; the caller closes the file. */
 export type Names = (which: 'last' | 'sample') => Promise<FileHandle>;
 
 export interface PushSpec {
@@ -40,7 +39,7 @@ export interface PushSpec {
   readonly destination: TransferDestination;
   /** For the scope Changed, and for a comparison of a sample. */
   readonly names: Names;
-  readonly options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions;
+  readonly options: PushOptions;
   readonly onOutput: (output: RsyncOutput) => void;
 }
 
@@ -96,9 +95,21 @@ async function pushMakingRoom(deps: PushDeps, spec: PushSpec, signal: AbortSigna
   return push(deps, { ...spec, options: { ...spec.options, deleteFirst: true } }, signal);
 }
 
-async function namesOf({ options: { purpose, scope }, names }: PushSpec): Promise<FileHandle | undefined> {
+async function namesOf({ options, names }: PushSpec): Promise<FileHandle | undefined> {
+  const { purpose, scope, shard } = options;
   if (purpose === 'compareSample') return names('sample');
-  return scope === 'Changed' ? names('last') : undefined;
+  return scope === 'Changed' || shard === true ? names('last') : undefined;
+}
+
+/** One of several streams, to its end: sends the files that `open` lists. Never rejects. */
+export function pushShard(
+  deps: PushDeps,
+  spec: PushSpec,
+  open: () => Promise<FileHandle>,
+  signal: AbortSignal,
+): Promise<PushEnd> {
+  const options = { ...spec.options, delete: false, shard: true };
+  return push(deps, { ...spec, options, names: open }, signal);
 }
 
 /** Runs one rsync from the volume to the destination, to its end. Never rejects. */

@@ -11,6 +11,11 @@ export interface RoomOptions {
   readonly deleteFirst?: boolean;
 }
 
+export interface PushVariant extends RoomOptions {
+  /** One of several streams: the files of a list and nothing else. */
+  readonly shard?: boolean;
+}
+
 /**
  * Names come on standard input, and nothing else is looked at but what is in the directories that end with a slash; with
  * deletions there. A name that is gone since is left for the next time.
@@ -20,6 +25,17 @@ const LISTED = ['--no-recursive', '--files-from=-', '--from0', '--ignore-missing
 /** While it reads a file for its checksum, rsync says nothing to the other end. */
 const LONGEST_READ_S = 3_600;
 
+/**
+ * Nothing is removed, and times of directories, which others still write to, are left to the rsync that goes over all
+ * afterwards.
+ */
+const SHARD = [...LISTED, '--omit-dir-times'];
+
+function listOptions({ shard, scope, purpose }: Pick<TransferOptions, 'scope' | 'purpose'> & PushVariant): string[] {
+  if (shard === true) return SHARD;
+  return scope === 'Changed' || purpose === 'compareSample' ? LISTED : [];
+}
+
 function stallSeconds({
   purpose,
   stallTimeoutSeconds,
@@ -27,9 +43,11 @@ function stallSeconds({
   return purpose === 'copy' ? stallTimeoutSeconds : Math.max(stallTimeoutSeconds, LONGEST_READ_S);
 }
 
+export type PushOptions = Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts' | 'streams'> & PushVariant;
+
 /** rsync's options of a push, each with its reason. */
 export function pushOptions(
-  options: Omit<TransferOptions, 'totalTimeoutSeconds' | 'attempts'> & RoomOptions,
+  options: PushOptions,
   { identity: receiving, rootModesAgree }: Pick<TransferDestination, 'identity' | 'rootModesAgree'>,
 ): string[] {
   const facts = { delete: options.delete, rootModesAgree };
@@ -40,7 +58,7 @@ export function pushOptions(
     // Time stamps are compared to the nanosecond: a file written twice within a second with the same size is seen, and
     // links and fifos get their exact time.
     '--modify-window=-1',
-    ...(options.scope === 'Changed' || options.purpose === 'compareSample' ? LISTED : []),
+    ...listOptions(options),
     ...(options.purpose === 'copy' ? [] : COMPARE),
     ...(options.checksum ? ['--checksum'] : []),
     // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy.

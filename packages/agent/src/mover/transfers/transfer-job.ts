@@ -11,12 +11,12 @@ import type {
 
 import type { OpenVolume } from '../volumes/open-volume.js';
 import { withAttempts } from './attempts.js';
-import { Estimator } from './estimate.js';
+import { JobProgress, type Planned, type StreamId } from './job-progress.js';
 import type { ProgressReport, RsyncOutput } from './progress.js';
-import { type PushDeps, type PushEnd, type Names, pushInScope } from './push.js';
+import type { Names, PushEnd } from './push.js';
 import { Rate } from './rate.js';
+import { ShardedPush, type ShardedPushDeps } from './sharded-push.js';
 import { checkHost } from './ssh-command.js';
-import { parseStatsLine, type RsyncStats } from './stats.js';
 import type { Transfer } from './transfer.js';
 
 export interface PreparedTransfer {
@@ -30,8 +30,6 @@ export interface PreparedTransfer {
   readonly names: Names;
 }
 
-type Phase = TransferState['phase'];
-
 /** One transfer from `prepare` until it is forgotten: what it does and how far it is. */
 export class TransferJob implements Transfer {
   readonly id: string;
@@ -42,10 +40,10 @@ export class TransferJob implements Transfer {
   /** Settles with the last state. Never rejects. */
   readonly ended: Promise<TransferState>;
   readonly #settle: (state: TransferState) => void;
-  readonly #deps: PushDeps;
+  readonly #deps: ShardedPushDeps;
   readonly #record: (state: TransferState) => void;
   readonly #abort = new AbortController();
-  #estimator = new Estimator();
+  #progress = new JobProgress();
   readonly #waiting = new Set<() => void>();
   /** Gone with the end: what is remembered of a transfer cannot log in anywhere. */
   #key: TransferKey | undefined;
@@ -54,14 +52,13 @@ export class TransferJob implements Transfer {
   #rate = new Rate(Date.now());
   #version = 0;
   #state: TransferState;
-  #stats: RsyncStats = {};
   #endedAt: number | undefined;
 
   /** @param record keeps a state for the process after this one */
   constructor(
     prepared: PreparedTransfer,
     key: TransferKey,
-    deps: PushDeps,
+    deps: ShardedPushDeps,
     record: (state: TransferState) => void,
   ) {
     this.id = prepared.id;
@@ -163,25 +160,32 @@ export class TransferJob implements Transfer {
 
   async #run(key: TransferKey, destination: TransferDestination, options: TransferOptions): Promise<void> {
     const { volume, identity, names } = this.prepared;
-    const onOutput = (output: RsyncOutput) => this.#take(output);
-    const { attempts, totalTimeoutSeconds } = options;
+    const { attempts, totalTimeoutSeconds, streams, ...rest } = options;
+    const events = {
+      plan: (shards: readonly Planned[]) => this.#change(this.#progress.plan(shards)),
+      ended: (shard: number) => this.#change(this.#progress.ended(shard)),
+      streams: (count: number) => this.#change({ streams: Math.max(count, this.#state.streams ?? 0) }),
+      output: (stream: StreamId, output: RsyncOutput) => this.#take(stream, output),
+    };
+    const push = new ShardedPush(this.#deps, {
+      ...{ volume, identity, key, destination, names, options: rest, streams, events },
+    });
     const end = await withAttempts(
       {
         ...{ attempts, totalTimeoutSeconds },
-        run: (signal) =>
-          pushInScope(this.#deps, { volume, identity, key, destination, names, options, onOutput }, signal),
+        run: (signal) => push.attempt(signal),
         onAttempt: (attempt) => this.#again(attempt),
         onWaiting: ({ code, message }) => this.#change({ phase: 'Waiting', error: { code, message } }),
       },
       this.#abort.signal,
     );
+    await push.close();
     await this.#finish(end);
   }
 
   #again(attempt: number): void {
     // What the attempt before had found out about totals holds for this one; how far it got does not.
-    this.#estimator = new Estimator();
-    this.#stats = {};
+    this.#progress = new JobProgress();
     this.#rate = new Rate(Date.now());
     this.#state = { ...this.#state };
     delete this.#state.error;
@@ -209,37 +213,20 @@ export class TransferJob implements Transfer {
     this.#settle(this.#state);
   }
 
-  #take({ connected, progress, lines }: RsyncOutput): void {
+  #take(stream: StreamId, { connected, progress, lines }: RsyncOutput): void {
     if (connected && this.#state.phase === 'Connecting') {
       this.#change({ phase: 'Scanning', firstByteAt: this.#state.firstByteAt ?? new Date().toISOString() });
     }
-    if (progress) this.#progress(progress);
-    for (const line of lines) this.#stats = { ...this.#stats, ...parseStatsLine(line) };
-    if (lines.length > 0) this.#totals(this.#stats);
+    if (progress) this.#report(stream, progress);
+    if (lines.length > 0) this.#change(this.#progress.stats(stream, lines));
   }
 
-  #progress(report: ProgressReport): void {
-    const { bytes, files, complete, toCheck } = report;
-    this.#rate.update(bytes, Date.now());
-    const phase: Phase = complete && toCheck === 0 ? 'Finishing' : 'Transferring';
-    this.#change({
-      phase,
-      bytesDone: bytes,
-      ...(files === undefined ? {} : { filesTransferred: files }),
-      ...this.#estimator.update(report),
-    });
-  }
-
-  #totals({ files, deleted, transferred, totalSize, literal, sent, received }: RsyncStats): void {
-    this.#change({
-      ...(files === undefined ? {} : { filesTotal: files }),
-      ...(deleted === undefined ? {} : { filesDeleted: deleted }),
-      ...(transferred === undefined ? {} : { filesTransferred: transferred }),
-      ...(totalSize === undefined ? {} : { bytesTotal: totalSize }),
-      ...(literal === undefined ? {} : { literalBytes: literal }),
-      ...(sent === undefined ? {} : { bytesSent: sent }),
-      ...(received === undefined ? {} : { bytesReceived: received }),
-    });
+  #report(stream: StreamId, report: ProgressReport): void {
+    const { complete, toCheck } = report;
+    const last = stream === 'whole' && complete && toCheck === 0;
+    const change = this.#progress.report(stream, report);
+    if (change.bytesDone !== undefined) this.#rate.update(change.bytesDone, Date.now());
+    this.#change({ phase: last ? 'Finishing' : 'Transferring', ...change });
   }
 
   #change(part: Partial<TransferState>): void {

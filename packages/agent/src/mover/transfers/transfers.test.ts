@@ -16,6 +16,7 @@ import { NSS_WRAPPER, rootIdentity, tenantIdentity } from '../testing/agent.js';
 import { TestKubelet, type TestVolume } from '../testing/kubelet.js';
 import { VolumeLocator } from '../volumes/locate.js';
 import { JobStore } from './job-store.js';
+import { defaultPaceTimes } from './stream-pace.js';
 import { Transfers, type TransfersOptions } from './transfers.js';
 
 describe('Given the transfers of a node', () => {
@@ -41,6 +42,8 @@ describe('Given the transfers of a node', () => {
         jobsDir: join(bench.dir, 'jobs'),
       },
       surveys: { openNames: () => Promise.reject(new Error('there are none')) },
+      splitter: { split: () => Promise.reject(new Error('nothing is split')) },
+      paceTimes: defaultPaceTimes,
       store: new JobStore(states, recordingLogger([])),
       maxLive: 2,
       maxEnded: 2,
@@ -67,6 +70,7 @@ describe('Given the transfers of a node', () => {
       delete: true,
       excludePaths: [],
       bandwidthLimitKiB: 0,
+      streams: 1,
       startTimeoutSeconds: 15,
       stallTimeoutSeconds: 30,
       totalTimeoutSeconds: 0,

@@ -7,8 +7,11 @@ import type { RsyncFacts } from '../rsync-facts.js';
 import { infoOf, type VolumeLocator } from '../volumes/locate.js';
 import type { SurveyStore } from '../surveys/survey-store.js';
 import type { JobStore } from './job-store.js';
+import type { Splitter } from '../surveys/splitter.js';
 import type { PushDeps } from './push.js';
 import { RestoredTransfer } from './restored-transfer.js';
+import { StreamMemory } from './stream-memory.js';
+import type { PaceTimes } from './stream-pace.js';
 import type { Transfer } from './transfer.js';
 import { TransferJob } from './transfer-job.js';
 
@@ -17,6 +20,8 @@ export interface TransfersOptions {
   readonly rsync: RsyncFacts;
   readonly push: PushDeps;
   readonly surveys: Pick<SurveyStore, 'openNames'>;
+  readonly splitter: Pick<Splitter, 'split'>;
+  readonly paceTimes: PaceTimes;
   /** What has been left by the mover before is taken up from here. */
   readonly store: JobStore;
   /** Prepared or running. */
@@ -36,6 +41,7 @@ export class Transfers {
   readonly #options: TransfersOptions;
   readonly #jobs = new Map<string, Transfer>();
   readonly #preparing = new Set<string>();
+  readonly #memory = new StreamMemory();
   readonly #sweep: NodeJS.Timeout;
   #closed = false;
 
@@ -61,7 +67,7 @@ export class Transfers {
     volume: ref,
     identity,
   }: Params<'transfers.prepare'>): Promise<Result<'transfers.prepare'>> {
-    const { rsync, locator } = this.#options;
+    const { rsync, locator, splitter } = this.#options;
     const present = this.#jobs.get(id);
     if (present) return answerAgain(present, ref, identity);
     rsync.assertMay(identity);
@@ -85,7 +91,13 @@ export class Transfers {
             names: (which) => this.#options.surveys.openNames(holder, which),
           },
           key,
-          this.#options.push,
+          {
+            push: this.#options.push,
+            memory: this.#memory,
+            times: this.#options.paceTimes,
+            split: (count, changedOnly, signal) =>
+              splitter.split({ holder, volume, identity, count, changedOnly }, signal),
+          },
           this.#options.store.recorder(),
         );
         this.#jobs.set(id, job);

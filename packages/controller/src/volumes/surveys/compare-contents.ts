@@ -109,7 +109,7 @@ async function begin(
       destination: { host, port, hostKeys: [...hostKeys], path, identity, rootModesAgree: agree },
       options: {
         ...{ ...optionsOf(replication), ...identities.preserve },
-        ...{ purpose: sampled ? 'compareSample' : 'compare', scope: 'All', checksum: true },
+        ...{ purpose: sampled ? 'compareSample' : 'compare', scope: 'All', checksum: true, streams: 1 },
       },
     },
     call,

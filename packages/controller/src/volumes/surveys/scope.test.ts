@@ -6,10 +6,11 @@ import { conditionsOf, type ScopeFacts, scopeOf } from './scope.js';
 const NOW = Date.parse('2026-01-02T00:00:00Z');
 
 const survey: Survey = {
-  ...{ entries: 1_000, files: 990, directories: 10, links: 0, others: 0, bytes: 5_000 },
+  ...{ entries: 1_000, files: 990, directories: 10, links: 0, others: 0, bytes: 5_000, largest: 10 },
   ...{ digest: 'copy', complete: true, reliable: true },
 };
 const base = {
+  ...{ changedBytes: 0, changedLargest: 0 },
   ...{ changed: 0, removed: 0, named: true, conditions: 'same', copyDigest: 'copy' },
   fullAt: '2026-01-01T12:00:00Z',
 };
