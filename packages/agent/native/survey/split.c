@@ -14,7 +14,7 @@ enum { FILE_COST = 16384 };
  */
 enum { FIRST_RUN = 1 << 20, RUNS_A_SHARD = 16 };
 
-/* 16 MiB. Linked files beyond that all go to the first shard, where they are together, too. */
+/* 16 MiB of slots. Linked files beyond that all go to the first shard, where they are together, too. */
 enum { MAX_GROUPS = 1 << 19, FIRST_SLOTS = 1024 };
 
 static size_t least_loaded(const struct split *split) {
@@ -55,25 +55,24 @@ static bool grow(struct split *split) {
   return true;
 }
 
-/* Where the other names of the file are. */
-static size_t of_group(struct split *split, uint64_t cost, uint64_t inode) {
-  if (split->group_count == MAX_GROUPS) {
-    const struct group *known = slot_of(split->slots, split->slot_count, inode);
-    return known->inode == 0 ? 0 : known->shard;
-  }
-  if (split->group_count * 2 >= split->slot_count && !grow(split)) return 0;
+/* Where the other names of the file are, whose contents are sent once: no bytes are left for them then. */
+static size_t of_group(struct split *split, uint64_t *bytes, uint64_t inode) {
+  if (split->group_count < MAX_GROUPS && split->group_count * 2 >= split->slot_count && !grow(split)) return 0;
   struct group *group = slot_of(split->slots, split->slot_count, inode);
-  if (group->inode == 0) {
-    *group = (struct group){.inode = inode, .shard = next_of_run(split, cost)};
-    split->group_count++;
+  if (group->inode != 0) {
+    *bytes = 0;
+    return group->shard;
   }
+  if (split->group_count == MAX_GROUPS) return 0;
+  *group = (struct group){.inode = inode, .shard = next_of_run(split, *bytes + FILE_COST)};
+  split->group_count++;
   return group->shard;
 }
 
 size_t split_assign(struct split *split, uint64_t bytes, uint64_t inode, uint64_t links) {
-  uint64_t cost = bytes + FILE_COST;
-  size_t at = links > 1 ? of_group(split, cost, inode) : next_of_run(split, cost);
+  size_t at = links > 1 ? of_group(split, &bytes, inode) : next_of_run(split, bytes + FILE_COST);
   struct shard *shard = &split->shards[at];
+  uint64_t cost = bytes + FILE_COST;
   shard->files++;
   shard->bytes += bytes;
   shard->cost += cost;

@@ -118,7 +118,7 @@ export async function runMover(config: MoverConfig, deps: MoverDeps): Promise<vo
   const transfers: Transfers = new Transfers({
     locator,
     rsync,
-    push: { launcher: verified, rsyncPath: rsync.path, tools: config, jobsDir: directories.jobs },
+    push: { launcher: verified, rsync, tools: config, jobsDir: directories.jobs },
     surveys: store,
     splitter: new Splitter(survey, store),
     paceTimes: config.paceTimes ?? defaultPaceTimes,

@@ -73,7 +73,7 @@ export async function beginTransfer(
   transfer.onFacts(facts);
   const begun = { startedAt, ...surveys, ...decideScope(transfer, surveys, facts) };
   if (begun.scope.scope === 'None') return begun;
-  const streams = streamsOf(transfer, begun);
+  const streams = streamsOf(transfer, begun, endpoint);
   const grant = grantOf(transfer, ids, prepared.publicKey, endpoint, streams);
   const { path } = await receiver.request('grants.open', grant, call);
   const { host, port, hostKeys } = endpoint;
@@ -103,11 +103,12 @@ export async function beginTransfer(
 function streamsOf(
   { replication, share, streams }: VolumeTransfer,
   { source, copy, scope: { scope } }: Begun,
+  { relayed }: AgentEndpoint,
 ): number {
   const { excludePaths = [], bandwidthLimit, parallelStreams } = replication.spec.pvcConfig;
   const limits = [bandwidthLimit * 1024, share.bytesPerSecond ?? 0].filter((limit) => limit > 0);
   const facts = {
-    ...{ source, copy, scope, wanted: parallelStreams, hasExclusions: excludePaths.length > 0 },
+    ...{ source, copy, scope, relayed, wanted: parallelStreams, hasExclusions: excludePaths.length > 0 },
     copyIsKnown: source?.base !== undefined && source.base.copyDigest === copy?.digest,
     limitBytesPerSecond: Math.min(Number.POSITIVE_INFINITY, ...limits),
   };
@@ -229,7 +230,10 @@ export function grantOf(
 
 export function optionsOf({
   spec: { pvcConfig },
-}: Replication): Omit<TransferOptions, 'devices' | 'fileCapabilities' | 'purpose' | 'scope' | 'checksum' | 'streams'> {
+}: Replication): Omit<
+  TransferOptions,
+  'devices' | 'fileCapabilities' | 'purpose' | 'scope' | 'checksum' | 'streams'
+> {
   return {
     delete: true,
     excludePaths: pvcConfig.excludePaths ?? [],

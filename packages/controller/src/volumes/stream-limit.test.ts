@@ -18,7 +18,7 @@ const base = {
 };
 const facts: StreamFacts = {
   ...{ source: large, copy: nothing, scope: 'All', copyIsKnown: false, hasExclusions: false },
-  ...{ wanted: 8, limitBytesPerSecond: Number.POSITIVE_INFINITY },
+  ...{ relayed: false, wanted: 8, limitBytesPerSecond: Number.POSITIVE_INFINITY },
 };
 
 describe('Given what is to be moved of a volume', () => {
@@ -36,13 +36,18 @@ describe('Given what is to be moved of a volume', () => {
     ['a little that has changed', { source: { ...large, base }, scope: 'Changed', copyIsKnown: true }, 1],
     [
       'much that has changed',
-      { source: { ...large, base: { ...base, changedBytes: 40 * GIB } }, scope: 'Changed', copyIsKnown: true },
+      {
+        source: { ...large, base: { ...base, changedBytes: 40 * GIB } },
+        scope: 'Changed',
+        copyIsKnown: true,
+      },
       4,
     ],
     ['a little changed and a copy that nobody knows', { source: { ...large, base }, copyIsKnown: false }, 4],
     ['nothing to do', { scope: 'None' }, 1],
     ['a source that could not be surveyed', { source: undefined }, 1],
     ['a copy that could not be surveyed', { copy: undefined }, 1],
+    ['one that goes through the controller', { relayed: true }, 1],
     ['excluded paths', { hasExclusions: true }, 1],
     ['a limit that one stream reaches', { limitBytesPerSecond: 40 * 2 ** 20 }, 1],
     ['a limit that two streams reach', { limitBytesPerSecond: 70 * 2 ** 20 }, 2],

@@ -17,6 +17,8 @@ export interface StreamFacts {
   readonly copyIsKnown: boolean;
   /** rsync does not look at patterns in names that it is given, so with some of them nothing is split. */
   readonly hasExclusions: boolean;
+  /** Through this process and the API server, which all streams would share. */
+  readonly relayed: boolean;
   /** `pvcConfig.parallelStreams`. */
   readonly wanted: number;
   /** Of the volume or of its part of the remote cluster's; Infinity: none. */
@@ -38,7 +40,7 @@ interface Amount {
  */
 export function streamLimit(facts: StreamFacts, { most, leastBytes }: StreamSettings): number {
   const amount = amountOf(facts);
-  if (amount === undefined || facts.hasExclusions) return 1;
+  if (amount === undefined || facts.hasExclusions || facts.relayed) return 1;
   const { entries, bytes, largest } = amount;
   const cost = bytes + entries * FILE_COST_BYTES;
   if (cost < leastBytes) return 1;

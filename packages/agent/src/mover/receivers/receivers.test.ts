@@ -282,6 +282,20 @@ describe('Given receivers whose processes are looked at by a test', () => {
     await receivers.closeAll();
   });
 
+  test('When a grant has several streams, then there are never more, and one that may delete is alone', async () => {
+    const receivers = await receiversWith(verifyProcess);
+    const start = (...more: string[]) =>
+      receivers.start(owner, { id: 'g1', argv: ['--server', ...more, ...ARGV.slice(1), volume.path] });
+    await receivers.open(owner, grantOf('g1', volume, { streams: 2, allowDelete: true }));
+    const runs = await Promise.all([1, 2, 3, 4].map(() => start()));
+    expect(exits.length).toBe(2);
+    for (const { run } of runs.slice(0, 3)) receivers.kill(owner, run);
+    await eventually(() => (exits.length === 3 ? true : undefined));
+    await start('--delete-delay');
+    expect(exits.length).toBe(4);
+    await receivers.closeAll();
+  });
+
   test.each<[string, string[], Partial<Grant>]>([
     ['an option that writes elsewhere', ['--server', '-r', '--log-file=/etc/x', '.', '/P'], {}],
     ['a path that is another', ['--server', '-r', '.', '/etc'], {}],

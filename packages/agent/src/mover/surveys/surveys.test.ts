@@ -46,12 +46,12 @@ describe('Given volumes that are surveyed', () => {
     control.peer.request('surveys.keep', { holder: 'h', conditions: 'c', copyDigest: 'd', full });
 
   /** Of what a survey for the same holder has named. */
-  const pushChanged = async (): Promise<TransferState> => {
+  const pushChanged = async (identity = rootIdentity): Promise<TransferState> => {
     count += 1;
     const id = `changed-${count}`;
     const { peer } = control;
     const { publicKey } = await peer.request('transfers.prepare', {
-      ...{ id, holder: 'h', volume: from.ref, identity: rootIdentity },
+      ...{ id, holder: 'h', volume: from.ref, identity },
     });
     const { path } = await peer.request('grants.open', {
       ...{ id, publicKey, volume: to.ref, direction: 'write', allowDelete: true, from: [], holder: 'h' },
@@ -223,6 +223,37 @@ describe('Given volumes that are surveyed', () => {
     expect(differences()).toEqual([]);
     expect(await keep(false)).toEqual({ kept: true });
   });
+
+  test.each<[string, typeof rootIdentity]>([
+    ['the one who may read everything', rootIdentity],
+    ['a tenant', tenantIdentity],
+  ])(
+    'When a directory that was named becomes a link to outside, then %s sends nothing from there',
+    async (_who, source) => {
+      const outside = await agent.kubelet.volume();
+      await writeFile(join(outside.path, 'file'), 'of another tenant');
+      await chmod(outside.path, 0o755);
+      await chown(from.path, source.uid, source.gid);
+      await mkdir(join(from.path, 'dir'));
+      await sleep(SETTLED_MS);
+      await survey('kept', from, source);
+      await agent.push(from, to, { ...privileged, source });
+      await keep();
+      await writeFile(join(from.path, 'dir/other'), 'other');
+      await survey('kept', from, source);
+      expect(await pushChanged(source)).toMatchObject({ phase: 'Succeeded', scope: 'Changed' });
+      await writeFile(join(from.path, 'dir/file'), 'own');
+      await survey('kept', from, source);
+      await rename(join(from.path, 'dir'), join(from.path, 'was-dir'));
+      await symlink(outside.path, join(from.path, 'dir'));
+
+      const state = await pushChanged(source);
+
+      // Both files of the directory that has another name now, and no byte more.
+      expect(state).toMatchObject({ phase: 'Succeeded', scope: 'All', literalBytes: 8 });
+      expect(differences().filter(({ aspect }) => aspect !== 'owner')).toEqual([]);
+    },
+  );
 
   test('When a name is no more what it was, then all is compared; when it is gone, it is left for the next time', async () => {
     await mkdir(join(from.path, 'dir'));

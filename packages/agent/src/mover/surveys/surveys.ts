@@ -176,7 +176,8 @@ function churnOf({ changed, removed, named, changedBytes, changedLargest }: Surv
 }
 
 function surveyOf(report: SurveyReport, { mount: { fsType } }: OpenVolume): Survey {
-  const { entries, files, directories, links, others, bytes, digest, largest, unreadable, otherDevices } = report;
+  const { entries, files, directories, links, others, bytes, digest, largest, unreadable, otherDevices } =
+    report;
   const complete = unreadable === 0;
   const reliable = complete && !otherDevices && RELIABLE.includes(fsType);
   return { entries, files, directories, links, others, bytes, digest, largest, complete, reliable };

@@ -12,18 +12,19 @@ import type {
 
 import { killGroup } from '../process/group.js';
 import type { VerifiedLauncher } from '../process/launch.js';
+import type { RsyncFacts } from '../rsync-facts.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
 import { DifferenceLog } from './differences.js';
 import { ErrorLog } from './error-log.js';
 import { JobFiles } from './job-files.js';
 import { isTransient, transferError } from './outcome.js';
 import { type RsyncOutput, RsyncOutputReader } from './progress.js';
-import { type PushOptions, pushOptions, remoteTarget } from './rsync-options.js';
+import { confinement, type PushOptions, pushOptions, remoteTarget } from './rsync-options.js';
 import { sshRemoteShell, type SshTools } from './ssh-command.js';
 
 export interface PushDeps {
   readonly launcher: VerifiedLauncher;
-  readonly rsyncPath: string;
+  readonly rsync: Pick<RsyncFacts, 'path' | 'isSafe'>;
   readonly tools: SshTools;
   /** Of the jobs' own directories: exists, and every user may enter it. */
   readonly jobsDir: string;
@@ -152,7 +153,7 @@ async function runRsync(
     await deps.launcher.launch(
       {
         identity: spec.identity,
-        program: deps.rsyncPath,
+        program: deps.rsync.path,
         args: argsOf(deps, spec, files),
         cwd: volume.cwd,
         env: ENV,
@@ -205,9 +206,10 @@ function withMessages(err: unknown, { lines }: ErrorLog): unknown {
   return new DrError(err.code, `${err.message}: ${lines.join('; ')}`, { cause: err });
 }
 
-function argsOf(deps: PushDeps, { destination, options }: PushSpec, files: JobFiles): string[] {
+function argsOf(deps: PushDeps, { volume, destination, options }: PushSpec, files: JobFiles): string[] {
   return [
     ...pushOptions(options, destination),
+    ...confinement(options, volume.path, deps.rsync.isSafe),
     `--rsh=${sshRemoteShell(deps.tools, files, SSH_USER, destination.port)}`,
     '--',
     `${VOLUME_PATH}/`,

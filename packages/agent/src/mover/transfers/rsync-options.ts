@@ -29,11 +29,22 @@ const LONGEST_READ_S = 3_600;
  * Nothing is removed, and times of directories, which others still write to, are left to the rsync that goes over all
  * afterwards.
  */
-const SHARD = [...LISTED, '--omit-dir-times'];
+const SHARD = ['--omit-dir-times'];
 
-function listOptions({ shard, scope, purpose }: Pick<TransferOptions, 'scope' | 'purpose'> & PushVariant): string[] {
-  if (shard === true) return SHARD;
-  return scope === 'Changed' || purpose === 'compareSample' ? LISTED : [];
+/** What is sent is named in a list, by names of a moment ago. */
+function isListed({ shard, scope, purpose }: PushOptions): boolean {
+  return shard === true || scope === 'Changed' || purpose === 'compareSample';
+}
+
+/**
+ * To rsync a listed path is one that an operator has chosen, and it follows links in it. The owner of the volume may have
+ * put one in place of a directory meanwhile (measured with rsync 3.5.0: a file outside of the volume was sent). Older ones
+ * do not know the option, and run with no more rights than that owner has.
+ *
+ * @param root of the volume, without links
+ */
+export function confinement(options: PushOptions, root: string, rsync35: boolean): string[] {
+  return isListed(options) && rsync35 ? [`--confine-root=${root}`] : [];
 }
 
 function stallSeconds({
@@ -58,7 +69,8 @@ export function pushOptions(
     // Time stamps are compared to the nanosecond: a file written twice within a second with the same size is seen, and
     // links and fifos get their exact time.
     '--modify-window=-1',
-    ...listOptions(options),
+    ...(isListed(options) ? LISTED : []),
+    ...(options.shard === true ? SHARD : []),
     ...(options.purpose === 'copy' ? [] : COMPARE),
     ...(options.checksum ? ['--checksum'] : []),
     // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy.

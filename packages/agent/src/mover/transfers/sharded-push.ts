@@ -33,7 +33,7 @@ export interface ShardedPushSpec extends Omit<PushSpec, 'onOutput'> {
 }
 
 /** More shards than streams: those that are done first have something to go on with. */
-const SHARDS_A_STREAM = 4;
+const SHARDS_A_STREAM = 2;
 const MAX_SHARDS = 32;
 const TICK_MS = 250;
 
@@ -85,7 +85,8 @@ export class ShardedPush {
   async #split(signal: AbortSignal): Promise<Lists | null> {
     const { streams, options, destination } = this.#spec;
     const known = this.#deps.memory.recall(placeOf(destination), performance.now());
-    if (this.#lists === undefined && (streams < 2 || options.purpose !== 'copy' || known === 1)) this.#lists = null;
+    if (this.#lists === undefined && (streams < 2 || options.purpose !== 'copy' || known === 1))
+      this.#lists = null;
     if (this.#lists !== undefined) return this.#lists;
     try {
       const count = Math.min(MAX_SHARDS, streams * SHARDS_A_STREAM);
@@ -147,7 +148,8 @@ class ShardsRun {
       const { streams, settled } = this.#choose(queue.length);
       // One rsync alone is better without lists.
       const goOn = this.#failed === undefined && !signal.aborted && !(settled && streams === 1);
-      while (goOn && this.#running.size < streams && queue.length > 0) this.#begin(queue.shift() ?? 0, signal);
+      while (goOn && this.#running.size < streams && queue.length > 0)
+        this.#begin(queue.shift() ?? 0, signal);
       if (this.#running.size === 0) return this.#failed;
       await this.#somethingHappens();
     }

@@ -37,7 +37,7 @@ describe('Given the transfers of a node', () => {
       rsync: new RsyncFacts('/usr/bin/rsync', '3.5.0'),
       push: {
         launcher: new VerifiedLauncher({ launch, verify: verifyProcess }, bench.dir),
-        rsyncPath: '/usr/bin/rsync',
+        rsync: new RsyncFacts('/usr/bin/rsync', '3.5.0'),
         tools: { sshPath: '/usr/bin/ssh', nssWrapperPath: NSS_WRAPPER },
         jobsDir: join(bench.dir, 'jobs'),
       },
