@@ -5,8 +5,12 @@ interface Waiting {
   readonly chunk: Buffer | null;
 }
 
-/** Passes on what comes from `from` to `to`, each byte `delayMs` later and in order. */
-function delayed(from: Socket, to: Socket, delayMs: number): void {
+/** What a connection with a limit may have on its way before its sender is held up. */
+const AHEAD_MS = 100;
+
+/** Passes on what comes from `from` to `to`, each byte `delayMs` later, in order, and no faster than that. */
+function delayed(from: Socket, to: Socket, delayMs: number, bytesPerSecond: number): void {
+  let freeAt = 0;
   const queue: Waiting[] = [];
   let timer: NodeJS.Timeout | undefined;
   const flush = () => {
@@ -24,8 +28,13 @@ function delayed(from: Socket, to: Socket, delayMs: number): void {
     if (next !== undefined) timer = setTimeout(flush, Math.max(0, next.due - now));
   };
   const add = (chunk: Buffer | null) => {
-    queue.push({ due: performance.now() + delayMs, chunk });
-    timer ??= setTimeout(flush, delayMs);
+    const now = performance.now();
+    freeAt = Math.max(freeAt, now) + ((chunk?.length ?? 0) / bytesPerSecond) * 1000;
+    queue.push({ due: freeAt + delayMs, chunk });
+    timer ??= setTimeout(flush, freeAt - now + delayMs);
+    if (freeAt - now < AHEAD_MS || chunk === null) return;
+    from.pause();
+    setTimeout(() => from.resume(), freeAt - now - AHEAD_MS / 2);
   };
   from.on('data', add);
   from.on('end', () => add(null));
@@ -45,14 +54,18 @@ export interface DelayProxyOptions {
   readonly host?: string;
   /** Where to listen; default: loopback, any port. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** What each connection gets in either direction; default: no limit. */
+  readonly bytesPerSecond?: number;
 }
 
-/** A long line to a port: `rttMs` there and back, no limit of bandwidth. */
+/** A long line to a port: `rttMs` there and back. */
 export async function startDelayProxy(
   targetPort: number,
   rttMs: number,
-  { host = '127.0.0.1', listen = { host: '127.0.0.1', port: 0 } }: DelayProxyOptions = {},
+  options: DelayProxyOptions = {},
 ): Promise<DelayProxy> {
+  const { host = '127.0.0.1', listen = { host: '127.0.0.1', port: 0 } } = options;
+  const { bytesPerSecond = Number.POSITIVE_INFINITY } = options;
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const upstream = connect({ port: targetPort, host, allowHalfOpen: true, noDelay: true });
@@ -60,8 +73,8 @@ export async function startDelayProxy(
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
     }
-    delayed(client, upstream, rttMs / 2);
-    delayed(upstream, client, rttMs / 2);
+    delayed(client, upstream, rttMs / 2, bytesPerSecond);
+    delayed(upstream, client, rttMs / 2, bytesPerSecond);
   });
   await new Promise<void>((resolve) => server.listen(listen.port, listen.host, resolve));
   const address = server.address();

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 
 import { fullClusters } from '../../cluster/index.js';
 import { install } from '../../demo/install.js';
+import { SYSTEM_NAMESPACE } from '../../demo/standby.js';
 import { twoClusters } from '../../e2e/support/clusters.js';
 import { connect } from '../../e2e/support/replication.js';
 import { World } from '../../faults/world.js';
@@ -65,8 +66,16 @@ async function emptyCopies({ world }: Bench): Promise<void> {
   await world.settle();
 }
 
-/** With the way to the remote made longer; the peer goes the same way. */
-async function farAway<T>(bench: Bench, work: (peer: () => Promise<number>) => Promise<T>): Promise<T> {
+/**
+ * With the way to the remote made longer; the peer goes the same way.
+ *
+ * @param bytesPerSecond what a connection gets there
+ */
+async function farAway<T>(
+  bench: Bench,
+  work: (peer: () => Promise<number>) => Promise<T>,
+  bytesPerSecond = Number.POSITIVE_INFINITY,
+): Promise<T> {
   const { world, peer } = bench;
   const [node] = world.clusters.remote.nodes;
   const host = node?.address ?? '';
@@ -76,7 +85,9 @@ async function farAway<T>(bench: Bench, work: (peer: () => Promise<number>) => P
         [AGENT_PORT, AGENT_PORT],
         [PEER_PORT, PEER_PROXY],
       ] as const
-    ).map(([target, port]) => startDelayProxy(target, RTT_MS, { host, listen: { host: MIDDLE, port } })),
+    ).map(([target, port]) =>
+      startDelayProxy(target, RTT_MS, { host, listen: { host: MIDDLE, port }, bytesPerSecond }),
+    ),
   );
   await world.connectVia(REMOTE, {
     overrides: { [node?.name ?? '']: MIDDLE },
@@ -89,6 +100,38 @@ async function farAway<T>(bench: Bench, work: (peer: () => Promise<number>) => P
     await world.connectVia(REMOTE, { overrides: null, sourceRanges: null });
     await Promise.all(ways.map((way) => way.close()));
   }
+}
+
+/**
+ * The product with up to four streams beside itself with one, in turns, from the state in which nothing is known of the
+ * line. Rounds after the first go by what that has found.
+ */
+async function withStreams(bench: Bench, name: string, bar: number): Promise<Figure> {
+  const { world } = bench;
+  await world.freshAgent('source');
+  const sync = async (parallelStreams: number) => {
+    await world.patch({ parallelStreams });
+    return ours(bench);
+  };
+  const pairs: Pair[] = [];
+  for (let round = 0; round < bench.rounds; round += 1) {
+    await emptyCopies(bench);
+    const first = await sync(4);
+    await emptyCopies(bench);
+    pairs.push({ ours: first, peer: await sync(1) });
+  }
+  await world.patch({ parallelStreams: null });
+  return besidePeer(name, 's', bar, pairs);
+}
+
+/** Lets volumes of this size have several streams. */
+async function streamsFrom(world: World, mib: number | null): Promise<void> {
+  const setting = mib === null ? 'PARALLEL_STREAMS_MIN_MIB-' : `PARALLEL_STREAMS_MIN_MIB=${mib}`;
+  const controller = ['deployment/dr-syncer-controller', '-n', SYSTEM_NAMESPACE];
+  await world.at('source').run(['set', 'env', ...controller, setting]);
+  await world
+    .at('source')
+    .run(['rollout', 'status', ...controller, '--timeout=180s'], { timeoutMs: 190_000 });
 }
 
 /** Resident memory (MB) of the agents' own processes at both ends: the larger. */
@@ -156,6 +199,34 @@ const figures: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   },
 };
 
+/** Several streams beside one: a bar of more than 1 is what finding out may cost. */
+const streamFigures: typeof figures = {
+  'streams-1GiB': async (bench) => [await withStreams(bench, 'streams-1GiB', 1.25)],
+  'streams-1GiB-50ms': (bench) =>
+    farAway(bench, async () => [await withStreams(bench, 'streams-1GiB-50ms', 1.25)]),
+  'streams-1GiB-50ms-16MiBps-each': (bench) =>
+    farAway(
+      bench,
+      async () => [await withStreams(bench, 'streams-1GiB-50ms-16MiBps-each', 0.5)],
+      16 * 2 ** 20,
+    ),
+};
+
+const all: typeof figures = {
+  ...figures,
+  streams: async (bench) => {
+    await bigFiles(bench.world.roots.source, bench.scale);
+    await streamsFrom(bench.world, 128);
+    try {
+      const found: Figure[] = [];
+      for (const measure of Object.values(streamFigures)) found.push(...(await measure(bench)));
+      return found;
+    } finally {
+      await streamsFrom(bench.world, null);
+    }
+  },
+};
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -183,7 +254,7 @@ async function main(): Promise<void> {
       ...{ scale: Number(values.scale), syncs: Number(values.syncs) },
     };
     await stat(`${world.roots.remote}-peer`);
-    for (const [name, measure] of Object.entries(figures)) {
+    for (const [name, measure] of Object.entries(all)) {
       if (positionals.length > 0 && !positionals.includes(name)) continue;
       print('volumes', await measure(bench));
     }
