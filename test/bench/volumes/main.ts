@@ -121,7 +121,7 @@ async function withStreams(bench: Bench, name: string, bar: number): Promise<Fig
     pairs.push({ ours: first, peer: await sync(1) });
   }
   await world.patch({ parallelStreams: null });
-  return besidePeer(name, 's', bar, pairs);
+  return atMostPeer(name, 's', bar, pairs);
 }
 
 /** Lets volumes of this size have several streams. */
