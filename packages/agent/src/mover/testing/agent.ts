@@ -100,7 +100,10 @@ export class TestAgent {
 
   static async start(rsyncPath = '/usr/bin/rsync', more: Partial<MoverConfig> = {}): Promise<TestAgent> {
     const programs = { attributesPath: await attributesHelper(), surveyPath: await surveyProgram() };
-    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath, { ...programs, ...more });
+    const agent = new TestAgent(await makeWorkbench(), await TestKubelet.make(), rsyncPath, {
+      ...programs,
+      ...more,
+    });
     const { bench, config } = agent;
     await chmod(bench.dir, 0o711);
     await mkdir(config.socketDir);
