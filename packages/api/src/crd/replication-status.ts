@@ -90,10 +90,7 @@ export const volumeStatus = z.object({
   filesTotal: z.int().optional(),
   filesDeleted: z.int().optional(),
   attempt: z.int().optional().describe('Which attempt this is, when it is not the first.'),
-  streams: z
-    .int()
-    .optional()
-    .describe('How many rsyncs were at work side by side at most, when it was more than one by one.'),
+  streams: z.int().optional().describe('Most rsyncs that were at work side by side; absent: one did all.'),
   failures: z
     .array(
       z.object({ path: z.string(), side: z.string(), problem: z.string(), needs: z.string().optional() }),

@@ -59,7 +59,12 @@ export class SurveyStore {
     await mkdir(join(dir, 'surveys'), { recursive: true, mode: 0o700 });
     const keyFile = join(dir, 'key');
     const present = await readFile(keyFile).catch(() => undefined);
-    if (present?.length === KEY_BYTES) return new SurveyStore(join(dir, 'surveys'), present, maxBytes);
+    if (present?.length === KEY_BYTES) {
+      const store = new SurveyStore(join(dir, 'surveys'), present, maxBytes);
+      // Of transfers that ended with the process before.
+      for (const holder of await readdir(store.#dir)) await store.removeShards(holder);
+      return store;
+    }
     // With another key nothing that is there means anything.
     await rm(join(dir, 'surveys'), { recursive: true, force: true });
     await mkdir(join(dir, 'surveys'), { mode: 0o700 });

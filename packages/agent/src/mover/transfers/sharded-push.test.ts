@@ -194,6 +194,29 @@ describe('Given an agent that may use several streams', () => {
     },
   );
 
+  test('When the mover is restarted in the middle, then its lists are gone, and the next run goes on', async () => {
+    await bigFiles(12, 2 * MIB);
+    const to = await volumeOf(rootIdentity);
+    const options = { streams: 3, bandwidthLimitKiB: 6_000 };
+    await agent.begin(control, from, to, { ...privileged, options });
+    await untilStreams(3);
+    await writeFile(
+      join(
+        agent.config.surveyDir,
+        'surveys',
+        (await readdir(join(agent.config.surveyDir, 'surveys')))[0] ?? '',
+        'shard-99',
+      ),
+      'left',
+    );
+    control.close();
+    await agent.restartMover();
+    control = await agent.control();
+    const next = await agent.push(from, to, { ...privileged, options: STREAMS });
+    expect(next).toMatchObject({ phase: 'Succeeded', streams: 4 });
+    expect(differences(to)).toEqual([]);
+  });
+
   test('When it is cancelled, then all streams end at once, and the next run goes on from what is there', async () => {
     await bigFiles(12, 2 * MIB);
     const to = await volumeOf(rootIdentity);

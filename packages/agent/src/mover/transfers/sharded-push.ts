@@ -146,8 +146,10 @@ class ShardsRun {
     const queue = [...this.#lists.pending];
     for (;;) {
       const { streams, settled } = this.#choose(queue.length);
+      // A stream that broke off alone is made up for later; when all have, nothing is to be had for now.
+      const mayBegin = this.#failed === undefined || this.#running.size > 0;
       // One rsync alone is better without lists.
-      const goOn = this.#failed === undefined && !signal.aborted && !(settled && streams === 1);
+      const goOn = mayBegin && !signal.aborted && !(settled && streams === 1);
       while (goOn && this.#running.size < streams && queue.length > 0)
         this.#begin(queue.shift() ?? 0, signal);
       if (this.#running.size === 0) return this.#failed;
