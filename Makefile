@@ -55,7 +55,7 @@ test-vectors: build ## check SCC_VECTORS=FILE against the identity rules
 
 test-many: build ## a namespace of 20,000 objects
 	@MANY_OBJECTS=20000 node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js \
-	  --config test/jest.config.js test/e2e/engine-bad-input.test.ts
+	  --config test/jest.config.js test/integration/engine-bad-input.test.ts
 
 bench-resources: build ## the resource engine beside a bare loop of applies, one JSON line a figure
 	@node test/dist/bench/resources/main.js

@@ -1,8 +1,9 @@
 import unit from '../jest.config.js';
 
 /**
- * End-to-end tests, and the tests of the tools that they and the demo use. The end-to-end tests share two clusters, so
- * they run one after the other; the command line of each is in test/cluster/README.md.
+ * What needs more than the code: `e2e/` two real clusters, which its tests share and so run one after the other;
+ * `integration/` API servers, agents and controllers as processes of each test's own; the rest are tests of the tools
+ * that those and the demo use. The command line of each is in test/cluster/README.md.
  *
  * @type {import('jest').Config}
  */

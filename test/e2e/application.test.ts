@@ -14,7 +14,8 @@ import {
   ingressClass,
 } from './support/application/objects.js';
 import { httpRequest } from './support/application/programs.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { connect, replicationOf, sync } from './support/replication.js';
 import { python } from './support/volume-pod.js';
 

@@ -4,8 +4,9 @@ import { fullClusters, type LocalTestCluster, type TestClusters } from '../clust
 import { connectRemote, install, rolledOut } from '../demo/install.js';
 import type { Kubectl } from '../demo/kubectl.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { cli } from './support/cli.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { cli } from '../support/cli.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { replicationOf, sync } from './support/replication.js';
 
 const NAMESPACE = 'e2e-disaster';

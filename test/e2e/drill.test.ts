@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { connectRemote, install, rolledOut } from '../demo/install.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { cli, cliProgram } from './support/cli.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { cli, cliProgram } from '../support/cli.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { replicationOf, sync } from './support/replication.js';
 
 interface Listed {

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connectRemote, install, rolledOut } from '../demo/install.js';
 import type { Kubectl } from '../demo/kubectl.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { replicationOf, sync } from './support/replication.js';
 
 interface Ended {

@@ -7,7 +7,8 @@ import { install, rolledOut } from '../demo/install.js';
 import type { Kubectl } from '../demo/kubectl.js';
 import { rootForForeignOwners } from '../demo/shop.js';
 import { PRIVILEGED_MOVERS, SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import {
   allocated,
   claimObject,

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { rolledOut } from '../demo/install.js';
 import type { Kubectl } from '../demo/kubectl.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { cli, type CliOutcome } from './support/cli.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { cli, type CliOutcome } from '../support/cli.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { replicationOf, sync } from './support/replication.js';
 
 const REMOTE = 'operated';

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { install } from '../demo/install.js';
 import type { KubeObject } from '../demo/kubectl.js';
 import { API_VERSION, REMOTE_CLUSTER, SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 
 interface Replication {
   readonly metadata: { readonly annotations?: Record<string, string> };

@@ -11,7 +11,8 @@ import { parse } from 'yaml';
 import { type Dashboard, queriesOf } from '../monitoring/dashboard.js';
 import { connectRemote, install } from '../demo/install.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { type PortForward, portForward } from './support/port-forward.js';
 import { Prometheus } from './support/prometheus.js';
 

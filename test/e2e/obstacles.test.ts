@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { install } from '../demo/install.js';
 import { remoteKubeconfig } from '../demo/remote-access.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 
 interface Condition {
   readonly type: string;

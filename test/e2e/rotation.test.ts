@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { install } from '../demo/install.js';
 import { SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { connect, replicationOf } from './support/replication.js';
 import { secretText, trySsh } from './support/ssh.js';
 import { claim, digest, fill, ready, volumePod } from './support/volume-pod.js';

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { install } from '../demo/install.js';
 import type { Kubectl, KubeObject } from '../demo/kubectl.js';
 import { PRIVILEGED_MOVERS, SYSTEM_NAMESPACE } from '../demo/standby.js';
-import { eventually, twoClusters } from './support/clusters.js';
+import { twoClusters } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { connect, replicationOf, sync, type SyncedStatus } from './support/replication.js';
 import { claim, digest, fill, python, ready, volumePod } from './support/volume-pod.js';
 

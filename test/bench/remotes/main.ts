@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 
-import { remoteClusters, type Solo, startSolo } from '../../e2e/support/solo/solo.js';
+import { remoteClusters, type Solo, startSolo } from '../../integration/support/solo/solo.js';
 import { atMost, print } from '../figure.js';
 import { cpuSeconds, rssMiB } from './usage.js';
 

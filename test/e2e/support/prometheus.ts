@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { eventually } from './clusters.js';
+import { eventually } from '../../support/eventually.js';
 
 export interface PrometheusOptions {
   /** `host:port` of each /metrics. */

@@ -2,7 +2,8 @@ import type { KubeObject } from '../../demo/kubectl.js';
 import type { Kubectl } from '../../demo/kubectl.js';
 import { remoteKubeconfig } from '../../demo/remote-access.js';
 import { API_VERSION, SYSTEM_NAMESPACE } from '../../demo/standby.js';
-import { eventually, type TwoClusters } from './clusters.js';
+import { type TwoClusters } from './clusters.js';
+import { eventually } from '../../support/eventually.js';
 
 const READY_MS = 240_000;
 const SYNC_MS = 240_000;

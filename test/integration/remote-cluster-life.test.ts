@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RemoteCluster } from '@dr-syncer/api';
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 
-import { eventually } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
 
 const NAMESPACE = 'dr-syncer-system';

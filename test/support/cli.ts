@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-import { repository } from './solo/programs.js';
+import { repository } from '../integration/support/solo/programs.js';
 
 export interface CliOutcome {
   readonly code: number | null;

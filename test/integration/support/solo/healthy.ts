@@ -1,7 +1,7 @@
 import { replications } from '@dr-syncer/controller';
 import { type ObjectRef, wellKnown } from '@dr-syncer/kube';
 
-import { cli } from '../cli.js';
+import { cli } from '../../../support/cli.js';
 import { givenRemoteCluster, object, SYSTEM } from './given.js';
 import { remoteClusters, type Solo, type SoloOptions, startSolo } from './solo.js';
 

@@ -7,7 +7,7 @@ import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { differencesOf } from '../faults/tree.js';
-import { eventually } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
 import { volumeDir } from './support/solo/volumes.js';
 

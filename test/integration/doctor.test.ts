@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 
 import { startApiServer } from '../cluster/index.js';
-import { cli } from './support/cli.js';
-import { eventually } from './support/clusters.js';
+import { cli } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 import { type DoctorReport, errorsOf, examine, type KubeconfigText, otherKey } from './support/doctor.js';
 import { kubeconfigData, object, SYSTEM } from './support/solo/given.js';
 import {

@@ -1,10 +1,10 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ensureImages } from '../../images/images.js';
-import { importImages } from '../../images/import.js';
-import { fullClusters, type LocalTestCluster, type TestClusters } from '../index.js';
-import { waitFor } from '../process/wait.js';
-import { readSettings } from '../settings.js';
+import { ensureImages } from '../images/images.js';
+import { importImages } from '../images/import.js';
+import { fullClusters, type LocalTestCluster, type TestClusters } from '../cluster/index.js';
+import { waitFor } from '../cluster/process/wait.js';
+import { readSettings } from '../cluster/settings.js';
 
 // What demo and tests take for granted. If one of these fails, look here first.
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { cli } from './cli.js';
+import { cli } from '../../support/cli.js';
 import type { Solo } from './solo/solo.js';
 
 export interface Finding {

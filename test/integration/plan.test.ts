@@ -10,7 +10,7 @@ import { parse } from 'yaml';
 
 import { object } from './kinds/case.js';
 import { customResourceDefinitions } from './kinds/definitions.js';
-import { eventually } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import {
   configMap,
   makeNamespace,

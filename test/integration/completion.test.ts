@@ -11,8 +11,8 @@ import { KubeClient, type KubeObject, parseKubeconfig, wellKnown } from '@dr-syn
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { type ApiServer, startApiServer } from '../cluster/index.js';
-import { cliProgram } from './support/cli.js';
-import { eventually } from './support/clusters.js';
+import { cliProgram } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 
 const run = promisify(execFile);
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 
 import { run } from '../cluster/process/run.js';
 import { differencesOf } from '../faults/tree.js';
-import { eventually } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import {
   givenRemoteCluster,
   givenStorageClass,

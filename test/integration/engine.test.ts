@@ -3,7 +3,7 @@ import type { OpenEngine } from '@dr-syncer/controller';
 import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
-import { eventually } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import {
   configMap,
   dataOf,

@@ -7,7 +7,7 @@ import { replications } from '@dr-syncer/controller';
 import { type KubeObject, type ObjectRef, type Resource, wellKnown } from '@dr-syncer/kube';
 
 import { customResourceDefinitions } from '../../kinds/definitions.js';
-import { eventually } from '../clusters.js';
+import { eventually } from '../../../support/eventually.js';
 import { givenClaim, givenRemoteCluster, givenStorageClass, object, SYSTEM } from './given.js';
 import { accountKubeconfig, remoteClusters, type Solo } from './solo.js';
 import { volumeDir } from './volumes.js';

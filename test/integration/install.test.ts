@@ -3,8 +3,8 @@ import { remoteClusters, replications } from '@dr-syncer/controller';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { type ApiServer, startApiServer } from '../cluster/index.js';
-import { cli, type CliOutcome } from './support/cli.js';
-import { eventually } from './support/clusters.js';
+import { cli, type CliOutcome } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 import { SYSTEM } from './support/solo/given.js';
 import { COPY, REMOTE, SHOP, startHealthy } from './support/solo/healthy.js';
 import type { Solo } from './support/solo/solo.js';

@@ -8,7 +8,7 @@ import { replications } from '@dr-syncer/controller';
 import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { eventually } from './support/clusters.js';
+import { eventually } from '../support/eventually.js';
 import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
 import { volumeDir } from './support/solo/volumes.js';
 

@@ -8,8 +8,8 @@ import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { run } from '../cluster/process/run.js';
-import { cli as runCli, type CliOptions, type CliOutcome } from './support/cli.js';
-import { eventually } from './support/clusters.js';
+import { cli as runCli, type CliOptions, type CliOutcome } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
 import { givenRemoteCluster, givenStorageClass, givenVolumePair, SYSTEM } from './support/solo/given.js';
 import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
 import { volumeDir } from './support/solo/volumes.js';
