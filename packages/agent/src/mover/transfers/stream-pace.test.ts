@@ -35,15 +35,14 @@ describe('Given a line', () => {
     },
   );
 
-  test('When a stream has nothing to do Then nothing is measured until all are at work again', () => {
+  test('When streams have not begun yet Then nothing is measured, and once they have, gaps between shards are part of it', () => {
     const pace = new StreamPace(4, times);
     for (let now = 0; now <= 10_000; now += 250) pace.update({ now, moving: 0, done: now });
     expect(pace.choice).toEqual({ streams: 1, settled: false });
-    for (let now = 10_000; now <= 12_500; now += 250) pace.update({ now, moving: 1, done: now });
-    pace.update({ now: 12_600, moving: 0, done: 12_600 });
-    for (let now = 12_750; now <= 15_500; now += 250) pace.update({ now, moving: 1, done: now });
+    // Shards that take half a second each.
+    for (let now = 10_250; now < 13_250; now += 250) pace.update({ now, moving: (now / 250) % 2, done: now });
     expect(pace.choice.streams).toBe(1);
-    pace.update({ now: 15_750, moving: 1, done: 15_750 });
+    pace.update({ now: 13_250, moving: 0, done: 13_250 });
     expect(pace.choice).toEqual({ streams: 2, settled: false });
   });
 

@@ -7,7 +7,7 @@ export interface PaceTimes {
   readonly windowMs: number;
 }
 
-export const defaultPaceTimes: PaceTimes = { warmMs: 1_500, windowMs: 3_000 };
+export const defaultPaceTimes: PaceTimes = { warmMs: 1_000, windowMs: 2_500 };
 
 /** How it stands with the streams of a transfer at a moment. */
 export interface PaceFacts {
@@ -43,11 +43,8 @@ export class StreamPace {
   /** To be called a few times a second. */
   update(facts: PaceFacts): StreamChoice {
     if (this.#choice.settled) return this.#choice;
-    if (facts.moving < this.#choice.streams) {
-      this.#warmFrom = undefined;
-      this.#window = undefined;
-      return this.#choice;
-    }
+    if (this.#warmFrom === undefined && facts.moving < this.#choice.streams) return this.#choice;
+    // From here on gaps count: between two shards a stream moves nothing, and that is part of its speed.
     this.#warmFrom ??= facts.now;
     if (facts.now - this.#warmFrom < this.#times.warmMs) return this.#choice;
     this.#window ??= facts;
