@@ -34,7 +34,10 @@ describe('Given two clusters, and nothing but the command line', () => {
   };
 
   beforeAll(async () => {
-    // What other tests have left here goes as well: they make it anew.
+    // What other tests have left here goes as well, also the keys of those that were killed: they make it anew.
+    await remote.run(['delete', 'ns', SYSTEM_NAMESPACE, '--ignore-not-found'], {
+      timeoutMs: 120_000,
+    });
     await uninstalled();
   }, 300_000);
 
