@@ -1,6 +1,7 @@
 import { annotation, DrError, REMOTE_FINALIZER, type RemoteClusterSpec } from '@dr-syncer/api';
 import {
   addFinalizer,
+  isTrue,
   jittered,
   type KubeObject,
   kubeToDrError,
@@ -22,6 +23,7 @@ import { expiryCondition, type Renewal, renewalDue } from './credentials.js';
 import { ownerOf } from './owner.js';
 import { comingUpMs, HEALTHY_MS } from './pace.js';
 import { checkPermissions, listed, permissionError, type PermissionReport } from './permissions.js';
+import { isQuick, WHOLE_MS, type WholeLook } from './quick-look.js';
 import { type KeyMemory, RemoteKeys, type RemoteKeysOptions } from './remote-keys.js';
 import { renewToken } from './renewal.js';
 import type { RemoteClusterReport, Step } from './status.js';
@@ -54,6 +56,7 @@ export interface Memory {
   readonly keys: KeyMemory;
   /** Looks since agents were not all ready. */
   waits: number;
+  whole?: WholeLook;
 }
 
 /** One look at one RemoteCluster. */
@@ -65,6 +68,8 @@ export class Look {
   readonly #report: RemoteClusterReport;
   readonly #memory: Memory;
   #cluster: Cluster | undefined;
+  /** With an agent that is ready. */
+  #nodes: readonly string[] = [];
 
   constructor(
     options: BringUpOptions,
@@ -95,6 +100,8 @@ export class Look {
     this.#report.set({ serverVersion: gitVersion });
     this.#report.notice(versionCondition(await sourceVersion(), gitVersion));
     this.#report.ok('Reachable', 'Connected', `The API server answers, version ${gitVersion}.`);
+    const quick = await this.#quick(kubeconfig, known, signal);
+    if (quick !== undefined) return { requeueAfterMs: quick };
     const renewIn = await this.#renew(kubeconfig, cluster, signal);
 
     this.step = 'PermissionsGranted';
@@ -110,7 +117,50 @@ export class Look {
     const whose = await handle.agents.install(signal);
     const { againInMs } = await keys.rotate(handle.agents, signal);
     const wait = await this.#agents(handle.agents, whose, signal);
+    this.#remember(kubeconfig, handle, Math.min(renewIn, againInMs));
     return { requeueAfterMs: Math.min(wait, renewIn, againInMs) };
+  }
+
+  /** @returns milliseconds until the next look; undefined: all steps are to be taken */
+  async #quick(
+    kubeconfig: RemoteAccess,
+    known: RemoteHandle | undefined,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { whole } = this.#memory;
+    if (known === undefined || !isQuick(whole, this.#basis(kubeconfig, known), performance.now())) {
+      return undefined;
+    }
+    try {
+      if ((await known.agents.greet(whole.nodes, signal)).size > 0) return undefined;
+    } catch {
+      // What it is, the whole look says.
+      signal.throwIfAborted();
+      return undefined;
+    }
+    whole.at = performance.now();
+    return Math.min(jittered(HEALTHY_MS, 0.2), whole.until - whole.at);
+  }
+
+  /** What was found, if all is well. */
+  #remember(kubeconfig: RemoteAccess, handle: RemoteHandle, dueInMs: number): void {
+    const { conditions } = this.#report.status;
+    const isWell =
+      this.#report.isReady && this.#memory.waits === 0 && isTrue(conditions, 'PermissionsGranted');
+    delete this.#memory.whole;
+    if (!isWell) return;
+    const at = performance.now();
+    this.#memory.whole = {
+      basis: this.#basis(kubeconfig, handle),
+      nodes: this.#nodes,
+      until: at + Math.min(dueInMs, WHOLE_MS),
+      at,
+    };
+  }
+
+  #basis({ secret }: RemoteAccess, { fingerprint }: RemoteHandle): string {
+    const { generation, annotations } = this.#report.remote.metadata;
+    return JSON.stringify([generation, annotations, secret.metadata.resourceVersion, fingerprint]);
   }
 
   /** Before anything is written to the remote: from here on there is something to remove. */
@@ -235,6 +285,7 @@ export class Look {
     const { desired, agents: facts } = await agents.status(signal);
     report.set({ agentStatus: agentReport(desired, facts) });
     const nodes = facts.filter(({ ready }) => ready).map(({ node }) => node);
+    this.#nodes = nodes;
     if (desired === 0 || nodes.length === 0) {
       report.failed(
         'AgentReady',
