@@ -21,8 +21,9 @@ describe('Given two clusters, and nothing but the command line', () => {
   ];
   const there = async (at: Kubectl, ...what: string[]): Promise<string> =>
     (await at.run(['get', ...what, '--ignore-not-found', '-o', 'name'])).trim();
-  const uninstalled = async (): Promise<CliOutcome> => {
-    const result = await cli(['uninstall', ...both, '--delete-standbys', '--yes', '--timeout', '120s']);
+  const uninstall = (): Promise<CliOutcome> =>
+    cli(['uninstall', ...both, '--delete-standbys', '--yes', '--timeout', '60s']);
+  const gone = async (): Promise<void> => {
     for (const at of [source, remote]) {
       await eventually(
         `${SYSTEM_NAMESPACE} to be gone in the ${at.cluster}`,
@@ -30,16 +31,25 @@ describe('Given two clusters, and nothing but the command line', () => {
         120_000,
       );
     }
-    return result;
   };
 
   beforeAll(async () => {
-    // What other tests have left here goes as well, also the keys of those that were killed: they make it anew.
-    await remote.run(['delete', 'ns', SYSTEM_NAMESPACE, '--ignore-not-found'], {
-      timeoutMs: 120_000,
-    });
-    await uninstalled();
-  }, 300_000);
+    // What other tests have left here goes first: they make it anew. Killed ones leave what nobody lets go of.
+    await uninstall();
+    const kinds = ['replications.dr-syncer.io', 'remoteclusters.dr-syncer.io'];
+    for (const kind of kinds) {
+      if ((await there(source, 'crd', kind)) === '') continue;
+      for (const name of (await there(source, kind, '-n', SYSTEM_NAMESPACE)).split('\n').filter(Boolean)) {
+        const free = ['-n', SYSTEM_NAMESPACE, '--type=merge', '-p', '{"metadata":{"finalizers":null}}'];
+        await source.run(['patch', name, ...free]);
+        await source.run(['delete', name, '-n', SYSTEM_NAMESPACE, '--ignore-not-found', '--wait=false']);
+      }
+    }
+    for (const at of [source, remote]) {
+      await at.run(['delete', 'ns', SYSTEM_NAMESPACE, '--ignore-not-found', '--wait=false']);
+    }
+    await gone();
+  }, 400_000);
 
   afterAll(async () => {
     const gone = ['delete', 'ns', NAMESPACE, '--ignore-not-found', '--wait=false'];
@@ -91,7 +101,8 @@ describe('Given two clusters, and nothing but the command line', () => {
     expect(await there(remote, ...copy)).toBe('configmap/settings');
     const key = ['secret', `${REMOTE}-ssh-key`, '-n', SYSTEM_NAMESPACE];
     expect(await there(source, ...key)).not.toBe('');
-    const { code, err } = await uninstalled();
+    const { code, err } = await uninstall();
+    await gone();
 
     expect({ code, err }).toMatchObject({ code: 0 });
     expect(err).toContain('REMOVED with all their objects and DATA');
