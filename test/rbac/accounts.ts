@@ -21,23 +21,25 @@ export const mishaps = [
 
 /** Both accounts of the product with the roles of the manifests that are theirs. @param manifests the folder */
 export async function accounts(manifests: string): Promise<Account[]> {
-  const rolesOf = async (file: string): Promise<KubeObject[]> =>
-    boundRoles(
+  const rolesOf = async (file: string): Promise<Pick<Account, 'roles' | 'offered'>> =>
+    sorted(
       parseAllDocuments(await readFile(join(manifests, file), 'utf8')).map(
         (document) => document.toJS() as KubeObject,
       ),
     );
   return [
-    { user: CONTROLLER, roles: await rolesOf('source/rbac.yaml'), mishaps },
-    { user: REMOTE, roles: await rolesOf('remote/rbac.yaml'), mishaps: [] },
+    { user: CONTROLLER, ...(await rolesOf('source/rbac.yaml')), mishaps },
+    { user: REMOTE, ...(await rolesOf('remote/rbac.yaml')), mishaps: [] },
   ];
 }
 
-/** One that is only offered, to be bound by whoever wants it, is nobody's yet. Pure. */
-function boundRoles(objects: readonly KubeObject[]): KubeObject[] {
+/** One that no binding names is only offered, to be bound by whoever wants it. Pure. */
+function sorted(objects: readonly KubeObject[]): Pick<Account, 'roles' | 'offered'> {
   const bound = objects.flatMap((object) => {
     const { kind, name } = (object['roleRef'] ?? {}) as { kind?: string; name?: string };
     return kind === undefined ? [] : [`${kind} ${name ?? ''}`];
   });
-  return objects.filter(({ kind, metadata }) => bound.includes(`${kind} ${metadata.name}`));
+  const isBound = ({ kind, metadata }: KubeObject): boolean => bound.includes(`${kind} ${metadata.name}`);
+  const roles = objects.filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole');
+  return { roles: roles.filter(isBound), offered: roles.filter((role) => !isBound(role)) };
 }

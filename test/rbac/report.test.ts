@@ -7,9 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Account, rbacReport } from './report.js';
 
 const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'escalate'] }];
+const role = (name: string, of: readonly object[]) => ({
+  ...{ apiVersion: 'v1', kind: 'ClusterRole', metadata: { name }, rules: of },
+});
 const account = (mishaps: readonly string[] = []): Account => ({
   user: 'ours',
-  roles: [{ apiVersion: 'v1', kind: 'ClusterRole', metadata: { name: 'r' }, rules }],
+  roles: [role('r', rules)],
+  offered: [role('o', [{ apiGroups: [''], resources: ['pods/exec'], verbs: ['get'] }])],
   mishaps,
 });
 const line = (verb: string, code: number, more: { user?: string; at?: string; resource?: string } = {}) => {
@@ -45,6 +49,11 @@ describe('Given audit logs and the roles of an account', () => {
     [
       'something was refused that they do allow: another role was in force',
       [line('get', 200), line('list', 200), line('get', 403)],
+      [],
+    ],
+    [
+      'something was refused that is only offered',
+      [line('get', 200), line('list', 200), line('get', 403, { resource: 'pods/exec' })],
       [],
     ],
     [

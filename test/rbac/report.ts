@@ -11,6 +11,8 @@ export interface Account {
   readonly user: string;
   /** Its Roles and ClusterRoles. */
   readonly roles: readonly KubeObject[];
+  /** Those that it has where somebody wants that: what they allow may be refused, and need not be used. */
+  readonly offered: readonly KubeObject[];
   /** Permissions that only a mishap asks for, as `describePermission` names them. */
   readonly mishaps: readonly string[];
 }
@@ -62,11 +64,15 @@ export async function rbacReport(
 }
 
 /** Pure. */
-export function findingsOf({ user, roles, mishaps }: Account, calls: readonly AuditedCall[]): Finding[] {
+export function findingsOf(
+  { user, roles, offered, mishaps }: Account,
+  calls: readonly AuditedCall[],
+): Finding[] {
   const permissions = permissionsOf(roles);
   const made = calls.filter(({ code }) => code !== 403);
   // A call that the roles allow was refused where a test had given the account other ones.
-  const refused = calls.filter((call) => call.code === 403 && !permissions.some((one) => permits(one, call)));
+  const possible = [...permissions, ...permissionsOf(offered)];
+  const refused = calls.filter((call) => call.code === 403 && !possible.some((one) => permits(one, call)));
   // Asked for by the API server itself, when a Role or a binding is written that grants more than the account has.
   const asked = permissions.filter(({ verb }) => verb !== 'escalate' && verb !== 'bind');
   const idle = unused(asked, made)

@@ -38,8 +38,13 @@ export async function startExecKubelet(dir: string): Promise<ExecKubelet> {
   });
   server.on('upgrade', (request, socket) => {
     socket.on('error', () => undefined);
-    accept(request, socket);
     const url = new URL(request.url ?? '', 'https://kubelet');
+    if (!url.pathname.startsWith('/exec/')) {
+      // Port-forwards end in pods, of which there are none.
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    accept(request, socket);
     execute(url.searchParams.getAll('command'), socket);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
