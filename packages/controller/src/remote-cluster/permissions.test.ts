@@ -48,7 +48,7 @@ describe('Given what a RemoteCluster asks for', () => {
     expect(asked).toEqual(
       expect.arrayContaining([
         'create deployments.apps in ns-0',
-        'get namespaces ns-0',
+        'get namespaces ns-0 in ns-0',
         'delete pods in ns-19',
       ]),
     );

@@ -77,7 +77,8 @@ function namespaceNeeds(namespace: string): Need[] {
   const there = (group: string, resource: string, verbs: readonly string[]): Need[] =>
     verbs.map((verb) => ({ verb, group, resource, namespace, vital: false }));
   return [
-    { verb: 'get', group: '', resource: 'namespaces', name: namespace, vital: false },
+    // As API servers see it: of a call for a namespace, that is the namespace too, and a Role in it will do.
+    { verb: 'get', group: '', resource: 'namespaces', name: namespace, namespace, vital: false },
     ...standbyKinds.flatMap(([group, resource]) => there(group, resource, ['list', ...writing])),
     ...there('', 'pods', ['list', 'create', 'delete']),
   ];
