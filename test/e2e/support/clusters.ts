@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { env } from 'node:process';
 
 import type { Context } from '../../demo/context.js';
+import { repositoryRoot } from '../../cluster/paths.js';
 import { Kubectl } from '../../demo/kubectl.js';
 import { Screen } from '../../demo/screen.js';
 import { readSettings } from '../../demo/settings.js';
@@ -15,7 +16,7 @@ export interface TwoClusters extends Context {
 export function twoClusters(): TwoClusters {
   const lines: string[] = [];
   const { signal } = new AbortController();
-  const settings = { ...readSettings(env, join(import.meta.dirname, '../../../manifests')), sizeMb: 20 };
+  const settings = { ...readSettings(env, join(repositoryRoot(), 'manifests')), sizeMb: 20 };
   return {
     settings,
     source: new Kubectl({ cluster: 'source', kubeconfig: settings.sourceKubeconfig, signal }),
