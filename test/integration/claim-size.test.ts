@@ -1,15 +1,9 @@
-import type { OpenEngine } from '@dr-syncer/controller';
 import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
-import {
-  makeNamespace,
-  openStandby,
-  startTwoApiServers,
-  type TwoApiServers,
-} from './support/two-api-servers.js';
+import { NamespacePairs } from './support/namespace-pairs.js';
+import { startTwoApiServers, type TwoApiServers } from './support/two-api-servers.js';
 
-const { signal } = new AbortController();
 const claims = wellKnown.persistentVolumeClaims;
 const classes: Resource = {
   ...{ group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses', kind: 'StorageClass' },
@@ -20,11 +14,11 @@ describe('Given a claim and its copy', () => {
   let world: TwoApiServers;
   let from = '';
   let to = '';
-  let count = 0;
-  const opened: OpenEngine[] = [];
+  let pairs: NamespacePairs;
 
   beforeAll(async () => {
     world = await startTwoApiServers();
+    pairs = new NamespacePairs(world, 'claim');
     for (const user of [world.sourceUser, world.remoteUser]) {
       for (const name of ['grows', 'fixed']) {
         await user.client.create(classes, {
@@ -35,9 +29,7 @@ describe('Given a claim and its copy', () => {
     }
   }, 120_000);
   afterAll(() => world.close());
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
-  });
+  afterEach(() => pairs.closeEngines());
 
   const storage = (size: string) => ({ spec: { resources: { requests: { storage: size } } } });
   /** As a provisioner leaves it. */
@@ -54,17 +46,9 @@ describe('Given a claim and its copy', () => {
     const { spec } = await world.remoteUser.client.get<KubeObject & ReturnType<typeof storage>>(ref);
     return spec.resources.requests.storage;
   };
-  const sync = async () => {
-    const one = await openStandby(world, from, to);
-    opened.push(one);
-    await one.engine.pass(signal);
-    return one.engine;
-  };
+  const sync = () => pairs.sync();
   const given = async (storageClassName: string): Promise<void> => {
-    count += 1;
-    [from, to] = [`claim-${count}`, `claim-${count}-dr`];
-    await makeNamespace(world.sourceUser, from);
-    await makeNamespace(world.remoteUser, to);
+    ({ from, to } = await pairs.make([], { remoteToo: true }));
     await world.sourceUser.client.create(claims, {
       ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: from } },
       spec: { accessModes: ['ReadWriteOnce'], storageClassName, ...storage('1Gi').spec },

@@ -8,12 +8,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 
 import { differencesOf } from '../faults/tree.js';
 import { eventually } from '../support/eventually.js';
-import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
+import {
+  givenClaim,
+  givenNamespace,
+  givenRemoteCluster,
+  givenStorageClass,
+  givenVolumePair,
+  syncOnce,
+  SYSTEM,
+} from './support/solo/given.js';
+import { type Solo, startSolo } from './support/solo/solo.js';
 import { volumeDir } from './support/solo/volumes.js';
 
-const SYSTEM = 'dr-syncer-system';
 const REMOTE = 'drilled';
-const CLASS = 'solo';
 
 type Drill = NonNullable<ReplicationStatus['drill']>;
 
@@ -25,9 +32,6 @@ describe('Given a standby, and a namespace that was made for a drill of it', () 
   let standby: string;
 
   const copy = () => `${name}-copy`;
-  const object = (kind: string, metadata: KubeObject['metadata']): KubeObject => ({
-    ...{ apiVersion: 'v1', kind, metadata },
-  });
   const claimRef = (namespace: string) => ({
     ...{ resource: wellKnown.persistentVolumeClaims, namespace, name: 'data' },
   });
@@ -35,34 +39,11 @@ describe('Given a standby, and a namespace that was made for a drill of it', () 
   const read = () => solo.client.get<KubeObject & { status?: ReplicationStatus }>(replication());
   const annotate = (key: string, value: string) =>
     solo.client.patch(replication(), { metadata: { annotations: { [key]: value } } }, 'merge');
-  const sync = async (id: string): Promise<ReplicationStatus> => {
-    await annotate(annotation.syncNow, id);
-    return eventually(
-      `sync ${id}`,
-      async () => {
-        const { status } = await read();
-        return status?.lastSyncRequest === id && status.phase !== 'Running' ? status : undefined;
-      },
-      90_000,
-    );
-  };
-  const claim = (namespace: string) =>
-    solo.client.create(wellKnown.persistentVolumeClaims, {
-      ...object('PersistentVolumeClaim', { name: 'data', namespace }),
-      spec: {
-        ...{ accessModes: ['ReadWriteOnce'], storageClassName: CLASS },
-        resources: { requests: { storage: '1Gi' } },
-      },
-    });
-  const namespace = (of: string, labels: Readonly<Record<string, string>> = {}) =>
-    solo.client.create(
-      wellKnown.namespaces,
-      object('Namespace', { name: of, labels, annotations: { [annotation.privilegedMovers]: 'true' } }),
-    );
+  const sync = (id: string) => syncOnce(solo, name, id);
   const room = async (suffix: string): Promise<string> => {
     const drill = `${copy()}-drill-${suffix}`;
-    await namespace(drill, { [label.drillOf]: copy() });
-    await claim(drill);
+    await givenNamespace(solo, drill, { [label.drillOf]: copy() });
+    await givenClaim(solo, drill);
     return drill;
   };
   const answer = (id: string): Promise<Drill> =>
@@ -84,26 +65,8 @@ describe('Given a standby, and a namespace that was made for a drill of it', () 
 
   beforeAll(async () => {
     solo = await startSolo();
-    await solo.client.create(
-      {
-        ...{ group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses', kind: 'StorageClass' },
-        namespaced: false,
-      },
-      {
-        ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: CLASS } },
-        provisioner: 'solo',
-      },
-    );
-    const data = { kubeconfig: Buffer.from(solo.api.kubeconfig).toString('base64') };
-    await solo.client.create(wellKnown.secrets, {
-      ...object('Secret', { name: REMOTE, namespace: SYSTEM }),
-      ...{ type: 'Opaque', data },
-    });
-    await solo.client.create(remoteClusters, {
-      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'RemoteCluster' },
-      metadata: { name: REMOTE, namespace: SYSTEM },
-      spec: { kubeconfigSecret: REMOTE, agentDeployment: { port: solo.agentPort } },
-    });
+    await givenStorageClass(solo);
+    await givenRemoteCluster(solo, REMOTE);
   }, 240_000);
 
   afterAll(() => solo.stop(), 60_000);
@@ -111,15 +74,7 @@ describe('Given a standby, and a namespace that was made for a drill of it', () 
   beforeEach(async () => {
     count += 1;
     name = `drilled-${count}`;
-    for (const one of [name, copy()]) await namespace(one);
-    await claim(name);
-    await solo.client.create(replications, {
-      ...{ apiVersion: 'dr-syncer.io/v1alpha1', kind: 'Replication', metadata: { name, namespace: SYSTEM } },
-      spec: {
-        ...{ destinationCluster: REMOTE, sourceNamespace: name, destinationNamespace: copy() },
-        resourceTypes: ['persistentvolumeclaims'],
-      },
-    });
+    await givenVolumePair(solo, name, REMOTE, [name, copy()]);
     expect((await sync('first')).phase).toBe('Completed');
     const home = await dirOf(name);
     for (const file of ['a', 'b', 'c']) await writeFile(join(home, file), file.repeat(1000));
@@ -157,8 +112,8 @@ describe('Given a standby, and a namespace that was made for a drill of it', () 
       'names one that was not made for it',
       async () => {
         const other = `${copy()}-drill-other1`;
-        await namespace(other);
-        await claim(other);
+        await givenNamespace(solo, other);
+        await givenClaim(solo, other);
         return other;
       },
     ],

@@ -1,15 +1,14 @@
 import { env } from 'node:process';
 
-import type { OpenEngine } from '@dr-syncer/controller';
 import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { eventually } from '../support/eventually.js';
+import { NamespacePairs, type Typed } from './support/namespace-pairs.js';
 import {
   configMap,
   dataOf,
   makeNamespace,
-  openStandby,
   type StandbyOptions,
   startTwoApiServers,
   type TwoApiServers,
@@ -27,11 +26,11 @@ describe('Given a remote with a will of its own', () => {
   let hook: Webhook;
   let from = '';
   let to = '';
-  let count = 0;
-  const opened: OpenEngine[] = [];
+  let pairs: NamespacePairs;
 
   beforeAll(async () => {
     world = await startTwoApiServers();
+    pairs = new NamespacePairs(world, 'bad');
     hook = await startWebhook(({ metadata }) => {
       const { hooked } = metadata.labels ?? {};
       if (hooked === 'denied') return { denied: 'not this one' };
@@ -53,9 +52,7 @@ describe('Given a remote with a will of its own', () => {
     await world.close();
   });
 
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
-  });
+  afterEach(() => pairs.closeEngines());
 
   const installWebhooks = async (): Promise<void> => {
     const { client } = world.remoteUser;
@@ -89,25 +86,11 @@ describe('Given a remote with a will of its own', () => {
     });
   };
 
-  const given = async (...objects: [Resource, KubeObject][]): Promise<void> => {
-    count += 1;
-    from = `bad-${count}`;
-    to = `${from}-dr`;
-    await makeNamespace(world.sourceUser, from);
-    for (const [resource, object] of objects) await put(resource, object);
+  const given = async (...objects: Typed[]): Promise<void> => {
+    ({ from, to } = await pairs.make(objects));
   };
-  const put = (resource: Resource, object: KubeObject): Promise<KubeObject> =>
-    world.sourceUser.client.apply(
-      resource,
-      { ...object, metadata: { ...object.metadata, namespace: from } },
-      { fieldManager: 'user', force: true },
-    );
-  const sync = async (options: StandbyOptions = {}) => {
-    const one = await openStandby(world, from, to, options);
-    opened.push(one);
-    await one.engine.pass(signal);
-    return one.engine;
-  };
+  const put = (resource: Resource, object: KubeObject) => pairs.put(resource, object);
+  const sync = (options?: StandbyOptions) => pairs.sync(options);
   const good: [Resource, KubeObject] = [maps, configMap('good', '', { x: '1' })];
   const hooked = (name: string, value: string): KubeObject =>
     configMap(name, '', { x: '1' }, { labels: { hooked: value } });

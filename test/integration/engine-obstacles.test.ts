@@ -1,20 +1,18 @@
-import type { OpenEngine } from '@dr-syncer/controller';
 import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { eventually } from '../support/eventually.js';
 import { type Faults, withFaults } from './support/faults.js';
+import { NamespacePairs, type Typed } from './support/namespace-pairs.js';
 import {
   configMap,
   dataOf,
   makeNamespace,
-  openStandby,
   type StandbyOptions,
   startTwoApiServers,
   type TwoApiServers,
 } from './support/two-api-servers.js';
 
-const { signal } = new AbortController();
 const maps = wellKnown.configMaps;
 const crds = wellKnown.customResourceDefinitions;
 
@@ -41,13 +39,12 @@ const widgets = (plural: string, kind: string, version: string): Resource => ({
 describe('Given a remote that does not take everything', () => {
   let world: TwoApiServers;
   let faults: Faults;
-  let from = '';
   let to = '';
-  let count = 0;
-  const opened: OpenEngine[] = [];
+  let pairs: NamespacePairs;
 
   beforeAll(async () => {
     world = await startTwoApiServers();
+    pairs = new NamespacePairs(world, 'obstacle');
     faults = withFaults(world.remote);
   }, 120_000);
 
@@ -55,28 +52,13 @@ describe('Given a remote that does not take everything', () => {
 
   afterEach(async () => {
     faults.writes = [];
-    await Promise.all(opened.splice(0).map((one) => one.close()));
+    await pairs.closeEngines();
   });
 
-  const given = async (...objects: [Resource, KubeObject][]): Promise<void> => {
-    count += 1;
-    from = `obstacle-${count}`;
-    to = `${from}-dr`;
-    await makeNamespace(world.sourceUser, from);
-    await makeNamespace(world.remoteUser, to);
-    for (const [resource, object] of objects) await put(resource, object);
+  const given = async (...objects: Typed[]): Promise<void> => {
+    ({ to } = await pairs.make(objects, { remoteToo: true }));
   };
-  const put = (resource: Resource, object: KubeObject): Promise<KubeObject> =>
-    world.sourceUser.client.create(resource, {
-      ...object,
-      metadata: { ...object.metadata, namespace: from },
-    });
-  const sync = async (options: StandbyOptions = {}) => {
-    const one = await openStandby(world, from, to, options);
-    opened.push(one);
-    await one.engine.pass(signal);
-    return one.engine;
-  };
+  const sync = (options?: StandbyOptions) => pairs.sync(options);
   const good: [Resource, KubeObject] = [maps, configMap('good', '', { x: '1' })];
   const expectGood = async () =>
     expect(await dataOf(world.remoteUser, to)).toHaveProperty('good', { x: '1' });

@@ -1,14 +1,13 @@
 import { annotation, label } from '@dr-syncer/api';
-import type { OpenEngine } from '@dr-syncer/controller';
 import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { eventually } from '../support/eventually.js';
+import { NamespacePairs, type Typed } from './support/namespace-pairs.js';
 import {
   configMap,
   dataOf,
   makeNamespace,
-  openStandby,
   type StandbyOptions,
   startTwoApiServers,
   type TwoApiServers,
@@ -22,44 +21,24 @@ describe('Given a source and a remote', () => {
   let world: TwoApiServers;
   let from = '';
   let to = '';
-  let count = 0;
-  const opened: OpenEngine[] = [];
+  let pairs: NamespacePairs;
 
   beforeAll(async () => {
     world = await startTwoApiServers();
+    pairs = new NamespacePairs(world, 'app');
   }, 120_000);
 
   afterAll(() => world.close());
 
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((one) => one.close()));
-  });
+  afterEach(() => pairs.closeEngines());
 
-  /** A source namespace with these objects. */
-  const given = async (...objects: [Resource, KubeObject][]): Promise<void> => {
-    count += 1;
-    from = `app-${count}`;
-    to = `${from}-dr`;
-    await makeNamespace(world.sourceUser, from);
-    for (const [resource, object] of objects) await put(resource, object);
+  const given = async (...objects: Typed[]): Promise<void> => {
+    ({ from, to } = await pairs.make(objects));
   };
-  const put = (resource: Resource, object: KubeObject): Promise<KubeObject> =>
-    world.sourceUser.client.apply(
-      resource,
-      { ...object, metadata: { ...object.metadata, namespace: from } },
-      { fieldManager: 'user', force: true },
-    );
+  const put = (resource: Resource, object: KubeObject) => pairs.put(resource, object);
   const at = (resource: Resource, name: string) => ({ resource, name, namespace: to });
-  const standby = async (options: StandbyOptions = {}) => {
-    const one = await openStandby(world, from, to, options);
-    opened.push(one);
-    return one.engine;
-  };
-  const sync = async (options: StandbyOptions = {}) => {
-    const engine = await standby(options);
-    await engine.pass(signal);
-    return engine;
-  };
+  const standby = (options?: StandbyOptions) => pairs.open(options);
+  const sync = (options?: StandbyOptions) => pairs.sync(options);
   const follow = (options: StandbyOptions = {}) => sync({ ...options, watch: true });
 
   test('When it is synced Then all is there; synced again, nothing is written, and never anything at the source', async () => {

@@ -9,10 +9,20 @@ import { type KubeObject, type Resource, wellKnown } from '@dr-syncer/kube';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { eventually } from '../support/eventually.js';
-import { remoteClusters, type Solo, startSolo } from './support/solo/solo.js';
+import {
+  givenClaim,
+  givenRemoteCluster,
+  givenStorageClass,
+  givenVolumePair,
+  object,
+  requestSync,
+  syncAnswer,
+  syncOnce,
+  SYSTEM,
+} from './support/solo/given.js';
+import { type Solo, startSolo } from './support/solo/solo.js';
 import { volumeDir } from './support/solo/volumes.js';
 
-const SYSTEM = 'dr-syncer-system';
 const REMOTE = 'hooks';
 const RBAC = 'rbac.authorization.k8s.io';
 const MIB = 1 << 20;
@@ -22,10 +32,6 @@ type Status = NonNullable<Replication['status']>;
 const typeOf = (group: string, kind: string, plural: string, namespaced: boolean): Resource => ({
   ...{ group, version: 'v1', plural, kind, namespaced },
 });
-const object = (kind: string, metadata: KubeObject['metadata'], apiVersion = 'v1'): KubeObject => ({
-  ...{ apiVersion, kind, metadata },
-});
-
 describe('Given a workload that is to be at rest while its volume is copied', () => {
   let solo: Solo;
   let dir: string;
@@ -38,20 +44,9 @@ describe('Given a workload that is to be at rest while its volume is copied', ()
   const statusOf = async (): Promise<Status> =>
     (await solo.client.get<KubeObject & { status?: Status }>(ref())).status ?? {};
   const patch = (body: unknown) => solo.client.patch(ref(), body, 'merge');
-  const request = (id: string) => patch({ metadata: { annotations: { [annotation.syncNow]: id } } });
-  const answer = (id: string): Promise<Status> =>
-    eventually(
-      `request ${id}`,
-      async () => {
-        const status = await statusOf();
-        return status.lastSyncRequest === id && status.phase !== 'Running' ? status : undefined;
-      },
-      120_000,
-    );
-  const sync = async (id: string): Promise<Status> => {
-    await request(id);
-    return answer(id);
-  };
+  const request = (id: string) => requestSync(solo, name, id);
+  const answer = (id: string) => syncAnswer(solo, name, id);
+  const sync = (id: string) => syncOnce(solo, name, id);
   const volume = ({ volumes = [] }: Status, claim = 'data'): VolumeStatus | undefined =>
     volumes.find((one) => one.name === claim);
   const log = () => join(dir, name);
@@ -68,14 +63,6 @@ describe('Given a workload that is to be at rest while its volume is copied', ()
     const at = { resource: wellKnown.persistentVolumeClaims, namespace, name: claim };
     return volumeDir(solo.node, await solo.client.get(at));
   };
-  const claim = (claimName: string) =>
-    solo.client.create(wellKnown.persistentVolumeClaims, {
-      ...object('PersistentVolumeClaim', { name: claimName, namespace: name }),
-      spec: {
-        ...{ accessModes: ['ReadWriteOnce'], storageClassName: 'solo' },
-        resources: { requests: { storage: '1Gi' } },
-      },
-    });
   const pod = async (annotations: Record<string, string> = {}) => {
     await solo.client.create(wellKnown.pods, {
       ...object('Pod', { name: 'app', namespace: name, annotations, labels: { app: 'db' } }),
@@ -156,18 +143,8 @@ describe('Given a workload that is to be at rest while its volume is copied', ()
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'dr-syncer-hooks-'));
     solo = await startSolo({ controller: { PLACEHOLDER_TTL_SECONDS: '600' } });
-    await solo.client.create(typeOf('storage.k8s.io', 'StorageClass', 'storageclasses', false), {
-      ...object('StorageClass', { name: 'solo' }, 'storage.k8s.io/v1'),
-      provisioner: 'solo',
-    });
-    await solo.client.create(wellKnown.secrets, {
-      ...object('Secret', { name: REMOTE, namespace: SYSTEM }),
-      data: { kubeconfig: Buffer.from(solo.api.kubeconfig).toString('base64') },
-    });
-    await solo.client.create(remoteClusters, {
-      ...object('RemoteCluster', { name: REMOTE, namespace: SYSTEM }, 'dr-syncer.io/v1alpha1'),
-      spec: { kubeconfigSecret: REMOTE, agentDeployment: { port: solo.agentPort } },
-    });
+    await givenStorageClass(solo);
+    await givenRemoteCluster(solo, REMOTE);
   }, 240_000);
 
   afterAll(async () => {
@@ -178,19 +155,8 @@ describe('Given a workload that is to be at rest while its volume is copied', ()
   beforeEach(async () => {
     count += 1;
     name = `hooks-${count}`;
-    const annotations = { [annotation.privilegedMovers]: 'true' };
-    for (const namespace of [name, copy()]) {
-      await solo.client.create(wellKnown.namespaces, object('Namespace', { name: namespace, annotations }));
-    }
-    await claim('data');
+    await givenVolumePair(solo, name, REMOTE, [name, copy()]);
     await allowed();
-    await solo.client.create(replications, {
-      ...object('Replication', { name, namespace: SYSTEM }, 'dr-syncer.io/v1alpha1'),
-      spec: {
-        ...{ destinationCluster: REMOTE, sourceNamespace: name, destinationNamespace: copy() },
-        resourceTypes: ['persistentvolumeclaims'],
-      },
-    });
     expect((await sync('first')).phase).toBe('Completed');
     await pod();
     from = await dirOf(name);
@@ -271,7 +237,7 @@ describe('Given a workload that is to be at rest while its volume is copied', ()
   ])(
     'When the pre hook %s Then its volumes are not copied, others are, and it is undone',
     async (_what, pre, result) => {
-      await claim('other');
+      await givenClaim(solo, name, 'other');
       await hooks(pre, { command: thaw() });
       for (const file of ['rest', 'kept']) await writeFile(join(from, file), 'x');
       const status = await sync('two');

@@ -14,6 +14,7 @@ import {
   givenStorageClass,
   givenVolumePair,
   podOfClaim,
+  syncOnce,
   SYSTEM,
 } from './support/solo/given.js';
 import { type Solo, startSolo } from './support/solo/solo.js';
@@ -45,17 +46,7 @@ describe('Given a standby that was made active, and its source at rest', () => {
       { metadata: { annotations: { [annotation.active]: value } } },
       'merge',
     );
-  const sync = async (id: string): Promise<ReplicationStatus> => {
-    await annotate(annotation.syncNow, id);
-    return eventually(
-      `sync ${id}`,
-      async () => {
-        const { status } = await read();
-        return status?.lastSyncRequest === id && status.phase !== 'Running' ? status : undefined;
-      },
-      90_000,
-    );
-  };
+  const sync = (id: string) => syncOnce(solo, name, id);
   const answer = (id: string): Promise<Reverse> =>
     eventually(
       `reverse sync ${id}`,

@@ -1,7 +1,8 @@
-import { annotation } from '@dr-syncer/api';
+import { annotation, type ReplicationStatus } from '@dr-syncer/api';
 import { replications } from '@dr-syncer/controller';
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 
+import { eventually } from '../../../support/eventually.js';
 import { remoteClusters, type Solo } from './solo.js';
 
 export const SYSTEM = 'dr-syncer-system';
@@ -50,6 +51,17 @@ export async function givenClaim({ client }: Solo, namespace: string, name = 'da
   });
 }
 
+const privileged = { [annotation.privilegedMovers]: 'true' };
+
+/** One that allows privileged movers. */
+export async function givenNamespace(
+  { client }: Solo,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await client.create(wellKnown.namespaces, object('Namespace', { name, labels, annotations: privileged }));
+}
+
 /** Two namespaces that allow privileged movers, a claim `data` in the first, and the Replication `name` of it. */
 export async function givenVolumePair(
   solo: Solo,
@@ -58,10 +70,7 @@ export async function givenVolumePair(
   [source, copy]: readonly [string, string],
   spec: object = {},
 ): Promise<void> {
-  const annotations = { [annotation.privilegedMovers]: 'true' };
-  for (const namespace of [source, copy]) {
-    await solo.client.create(wellKnown.namespaces, object('Namespace', { name: namespace, annotations }));
-  }
+  for (const namespace of [source, copy]) await givenNamespace(solo, namespace);
   await givenClaim(solo, source);
   await solo.client.create(replications, {
     ...object('Replication', { name, namespace: SYSTEM }, 'dr-syncer.io/v1alpha1'),
@@ -82,3 +91,27 @@ export const podOfClaim = (name: string, namespace: string): KubeObject => ({
     volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
   },
 });
+
+/** Asks for a sync of the Replication. */
+export async function requestSync({ client }: Solo, name: string, id: string): Promise<void> {
+  const body = { metadata: { annotations: { [annotation.syncNow]: id } } };
+  await client.patch({ resource: replications, namespace: SYSTEM, name }, body, 'merge');
+}
+
+/** Its end. */
+export function syncAnswer({ client }: Solo, name: string, id: string): Promise<ReplicationStatus> {
+  const ref = { resource: replications, namespace: SYSTEM, name };
+  return eventually(
+    `sync ${id}`,
+    async () => {
+      const { status } = await client.get<KubeObject & { status?: ReplicationStatus }>(ref);
+      return status?.lastSyncRequest === id && status.phase !== 'Running' ? status : undefined;
+    },
+    120_000,
+  );
+}
+
+export async function syncOnce(solo: Solo, name: string, id: string): Promise<ReplicationStatus> {
+  await requestSync(solo, name, id);
+  return syncAnswer(solo, name, id);
+}
