@@ -12,6 +12,7 @@ import {
   type StandbyOptions,
   startTwoApiServers,
   type TwoApiServers,
+  untilServed,
   writes,
 } from './support/two-api-servers.js';
 import { startWebhook, type Webhook } from './support/webhook.js';
@@ -167,19 +168,11 @@ describe('Given a remote with a will of its own', () => {
     });
     await world.sourceUser.client.create(crds, definition(['size', 'colour']));
     await world.remoteUser.client.create(crds, definition(['size']));
-    for (const at of [world.sourceUser, world.remoteUser]) {
-      await eventually('the type', () =>
-        at.client.list(type).then(
-          () => true,
-          () => undefined,
-        ),
-      );
-    }
+    for (const at of [world.source, world.remote]) await untilServed(at, type);
     const planOf = (name: string, spec: object): [Resource, KubeObject] => [
       ...([type, { apiVersion: 'example.com/v1', kind: 'Plan', metadata: { name }, spec }] as const),
     ];
     await given(planOf('newer', { size: '1', colour: 'red' }), planOf('older', { size: '1' }), good);
-    await Promise.all([world.source.discovery.refresh(), world.remote.discovery.refresh()]);
 
     const { tally } = await sync();
 

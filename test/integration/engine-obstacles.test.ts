@@ -11,6 +11,7 @@ import {
   type StandbyOptions,
   startTwoApiServers,
   type TwoApiServers,
+  untilServed,
 } from './support/two-api-servers.js';
 
 const maps = wellKnown.configMaps;
@@ -161,12 +162,7 @@ describe('Given a remote that does not take everything', () => {
   test('When it lacks a type Then the objects are named; when the type comes, they are there', async () => {
     const things = widgets('things', 'Thing', 'v1');
     await world.sourceUser.client.create(crds, definition('things', 'Thing', ['v1'], 'v1'));
-    await eventually('the type', () =>
-      world.sourceUser.client.list(things).then(
-        () => true,
-        () => undefined,
-      ),
-    );
+    await untilServed(world.source, things);
     await given(
       [things, { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 't' }, deep: 1 }],
       good,
@@ -191,20 +187,10 @@ describe('Given a remote that does not take everything', () => {
     const gadgets = (version: string) => widgets('gadgets', 'Gadget', version);
     await world.sourceUser.client.create(crds, definition('gadgets', 'Gadget', ['v2', 'v1'], 'v2'));
     await world.remoteUser.client.create(crds, definition('gadgets', 'Gadget', ['v1'], 'v1'));
-    for (const [at, version] of [
-      [world.sourceUser, 'v2'],
-      [world.remoteUser, 'v1'],
-    ] as const) {
-      await eventually('the type', () =>
-        at.client.list(gadgets(version)).then(
-          () => true,
-          () => undefined,
-        ),
-      );
-    }
+    await untilServed(world.source, gadgets('v2'));
+    await untilServed(world.remote, gadgets('v1'));
     const gadget = { apiVersion: 'example.com/v2', kind: 'Gadget', metadata: { name: 'g' }, deep: [1] };
     await given([gadgets('v2'), gadget]);
-    await Promise.all([world.source.discovery.refresh(), world.remote.discovery.refresh()]);
 
     const { tally } = await sync();
 
@@ -215,14 +201,9 @@ describe('Given a remote that does not take everything', () => {
 
   test('When an object is as large as the source takes Then it is named, and the rest is there', async () => {
     const blobs = widgets('blobs', 'Blob', 'v1');
-    for (const at of [world.sourceUser, world.remoteUser]) {
+    for (const at of [world.source, world.remote]) {
       await at.client.create(crds, definition('blobs', 'Blob', ['v1'], 'v1'));
-      await eventually('the type', () =>
-        at.client.list(blobs).then(
-          () => true,
-          () => undefined,
-        ),
-      );
+      await untilServed(at, blobs);
     }
     const blob = (name: string, size: number): [Resource, KubeObject] => [
       blobs,
@@ -230,7 +211,6 @@ describe('Given a remote that does not take everything', () => {
     ];
     // etcd takes requests of 1.5 MiB; ours carry labels and annotations besides.
     await given(blob('large', 1_400_000), blob('too-large', 1_572_864 - 700), good);
-    await Promise.all([world.source.discovery.refresh(), world.remote.discovery.refresh()]);
 
     const { tally } = await sync();
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setMaxListeners } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,8 @@ async function main(): Promise<void> {
   const kubeconfigs = { source: env['SOURCE_KUBECONFIG'], remote: env['REMOTE_KUBECONFIG'] };
   const dir = await mkdtemp(join(tmpdir(), 'dr-syncer-scan-'));
   const stop = new AbortController();
+  // Each log that is followed listens.
+  setMaxListeners(0, stop.signal);
   process.once('SIGTERM', () => stop.abort());
   try {
     const texts = createWriteStream(join(dir, 'texts'), { mode: 0o600 });

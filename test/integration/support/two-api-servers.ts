@@ -1,8 +1,15 @@
 import { replicationSchema } from '@dr-syncer/api';
 import { claimDestination, Cluster, engineFor, EngineHub, type OpenEngine } from '@dr-syncer/controller';
-import { type KubeObject, parseKubeconfig, type RequestSample, wellKnown } from '@dr-syncer/kube';
+import {
+  type KubeObject,
+  parseKubeconfig,
+  type RequestSample,
+  type Resource,
+  wellKnown,
+} from '@dr-syncer/kube';
 
 import { type ApiServer, startApiServer } from '../../cluster/index.js';
+import { eventually } from '../../support/eventually.js';
 
 /** A source and a remote that are API servers and nothing else, with the calls that were made to each. */
 export interface TwoApiServers {
@@ -93,6 +100,19 @@ export async function openStandby(
 
 export async function makeNamespace({ client }: Cluster, name: string): Promise<void> {
   await client.create(wellKnown.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+}
+
+/** A type is served some time before discovery, by which engines find it, names it. */
+export async function untilServed({ client, discovery }: Cluster, type: Resource): Promise<void> {
+  await eventually(`${type.plural} to be served`, async () => {
+    await discovery.refresh();
+    const versions = await discovery.versionsOf(type);
+    if (!versions.some(({ version }) => version === type.version)) return undefined;
+    return client.list(type).then(
+      () => true,
+      () => undefined,
+    );
+  });
 }
 
 export function configMap(
