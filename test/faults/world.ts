@@ -114,7 +114,7 @@ export class World {
   }
 
   /** Asks for a sync. The answer is its status, good or bad; it fails only when there is none. */
-  async begin(pollMs = 250): Promise<{ readonly ended: Promise<SyncedStatus<VolumeStatus>> }> {
+  async begin(): Promise<{ readonly ended: Promise<SyncedStatus<VolumeStatus>> }> {
     this.#request += 1;
     const request = `run-${this.name}-${process.pid}-${this.#request}`;
     const object = `replications.dr-syncer.io/${this.name}`;
@@ -127,7 +127,7 @@ export class World {
       ]);
       return status?.lastSyncRequest === request && status.phase !== 'Running' ? status : undefined;
     };
-    const ended = eventually(`request ${request} to be answered`, answered, SYNC_MS, pollMs);
+    const ended = eventually(`request ${request} to be answered`, answered, SYNC_MS);
     // Whoever waits for it sees a failure; nobody has to.
     ended.catch(() => undefined);
     return { ended };
@@ -139,16 +139,6 @@ export class World {
     const [volume] = status.volumes;
     if (status.phase === 'Completed') return volume;
     throw new Error(`the sync ended as ${status.phase}: ${JSON.stringify([status.conditions, volume])}`);
-  }
-
-  /** From the request to the state that it was answered with, and to the first byte, by the controller's clock: ours. */
-  async timedSync(): Promise<{ readonly seconds: number; readonly firstByteSeconds: number }> {
-    const began = Date.now();
-    const status = await (await this.begin(50)).ended;
-    const [volume] = status.volumes;
-    if (status.phase !== 'Completed') throw new Error(`the sync failed: ${JSON.stringify(status)}`);
-    const until = (time: string | undefined) => (Date.parse(time ?? '') - began) / 1000;
-    return { seconds: until(status.lastSyncTime), firstByteSeconds: until(volume?.firstByteAt) };
   }
 
   /** What was written is on its way to the disk no more. */

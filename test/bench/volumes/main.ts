@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -12,7 +12,8 @@ import { startDelayProxy } from '../ssh/delay-proxy.js';
 import { atMost, atMostPeer, type Figure, type Pair, print, quantile } from '../figure.js';
 import { Peer, PEER_PORT } from './peer.js';
 import { schedulerCpu } from './scheduler.js';
-import { bigFiles, changeSome, clear, smallFiles } from './workloads.js';
+import { SyncTimer } from './timed-sync.js';
+import { bigFiles, changeSome, setAside, smallFiles } from './workloads.js';
 
 /**
  * Whole syncs on two real clusters, from the request to the status that says that all is in place, beside plain
@@ -24,9 +25,12 @@ import { bigFiles, changeSome, clear, smallFiles } from './workloads.js';
 interface Bench {
   readonly world: World;
   readonly peer: Peer;
+  readonly timer: SyncTimer;
   readonly rounds: number;
   readonly scale: number;
   readonly syncs: number;
+  /** Directories of what was put aside, to be removed at the end. */
+  readonly aside: string[];
 }
 
 const LABELS = { e2e: 'faults' } as const;
@@ -40,8 +44,8 @@ const AGENT_PORT = 2222;
 /** Directory beside the copy, on the same file system, for the peer. */
 const peerCopy = (world: World) => `${world.paths.remote}-peer`;
 
-async function ours({ world }: Bench): Promise<number> {
-  const { seconds } = await world.timedSync();
+async function ours({ timer }: Bench): Promise<number> {
+  const { seconds } = await timer.time();
   return seconds;
 }
 
@@ -61,9 +65,18 @@ async function inTurns(
   return pairs;
 }
 
-async function emptyCopies({ world }: Bench): Promise<void> {
-  await clear(world.roots.remote);
-  await clear(`${world.roots.remote}-peer`);
+/** The source holds what `make` makes, and nothing else. */
+async function fill(
+  { world, aside, scale }: Bench,
+  make: (root: string, scale: number) => Promise<void>,
+): Promise<void> {
+  aside.push(await setAside(world.roots.source));
+  await make(world.roots.source, scale);
+}
+
+async function emptyCopies({ world, aside }: Bench): Promise<void> {
+  const { remote } = world.roots;
+  aside.push(await setAside(remote), await setAside(`${remote}-peer`));
   await world.settle();
 }
 
@@ -155,16 +168,16 @@ async function residentBytes(pid: number): Promise<number> {
 
 const figures: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   'scheduler-cpu': async () => [atMost('scheduler-cpu-each-of-500', 'ms', 20, await schedulerCpu(500))],
-  'first-byte': async ({ world, syncs }) => {
-    await clear(world.roots.source);
-    await bigFiles(world.roots.source, 1 / 128);
-    await world.timedSync();
+  'first-byte': async (bench) => {
+    const { world, timer, syncs } = bench;
+    await fill({ ...bench, scale: 1 / 128 }, bigFiles);
+    await timer.time();
     const times: number[] = [];
     for (let index = 0; index < syncs; index += 1) {
       // Where nothing has changed nothing is sent, and there is no first byte.
       await writeFile(join(world.roots.source, 'changed'), String(index));
       await world.settle();
-      times.push((await world.timedSync()).firstByteSeconds * 1000);
+      times.push((await timer.time()).firstByteSeconds * 1000);
     }
     return [
       atMost('trigger-to-first-byte-p50', 'ms', 500, quantile(times, 0.5)),
@@ -172,13 +185,13 @@ const figures: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
     ];
   },
   '1GiB-8-files': async (bench) => {
-    await bigFiles(bench.world.roots.source, bench.scale);
+    await fill(bench, bigFiles);
     const pairs = await inTurns(bench, () => emptyCopies(bench));
     return [atMostPeer('1GiB-8-files', 's', 1.15, pairs)];
   },
   '50k-files': async (bench) => {
     const { world, scale } = bench;
-    await smallFiles(world.roots.source, scale);
+    await fill(bench, smallFiles);
     const whole = await inTurns(bench, () => emptyCopies(bench));
     const unchanged = await inTurns(bench, () => world.settle());
     const changed = await inTurns(bench, async () => {
@@ -193,12 +206,12 @@ const figures: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
     ];
   },
   '1GiB-8-files-50ms': async (bench) => {
-    await bigFiles(bench.world.roots.source, bench.scale);
+    await fill(bench, bigFiles);
     const pairs = await farAway(bench, (peer) => inTurns(bench, () => emptyCopies(bench), peer));
     return [atMostPeer('1GiB-8-files-50ms', 's', 1 / 3, pairs)];
   },
   '50k-files-50ms': async (bench) => {
-    await smallFiles(bench.world.roots.source, bench.scale);
+    await fill(bench, smallFiles);
     const pairs = await farAway(bench, (peer) => inTurns(bench, () => emptyCopies(bench), peer));
     return [atMostPeer('50k-files-50ms', 's', 1 / 3, pairs)];
   },
@@ -220,7 +233,7 @@ const streamFigures: typeof figures = {
 const all: typeof figures = {
   ...figures,
   streams: async (bench) => {
-    await bigFiles(bench.world.roots.source, bench.scale);
+    await fill(bench, bigFiles);
     await streamsFrom(bench.world, 128);
     try {
       const found: Figure[] = [];
@@ -247,6 +260,8 @@ async function main(): Promise<void> {
   await install(context);
   await connect(context, REMOTE, LABELS);
   let peer: Peer | undefined;
+  const timer = await SyncTimer.connect(context.settings.sourceKubeconfig, REMOTE);
+  const aside: string[] = [];
   try {
     await world.make();
     const [from] = clusters.source.nodes;
@@ -255,7 +270,7 @@ async function main(): Promise<void> {
     peer = await Peer.start(from, to);
     await to.exec(['mkdir', '-p', peerCopy(world)]);
     const bench: Bench = {
-      ...{ world, peer, rounds: Number(values.rounds) },
+      ...{ world, peer, timer, aside, rounds: Number(values.rounds) },
       ...{ scale: Number(values.scale), syncs: Number(values.syncs) },
     };
     await stat(`${world.roots.remote}-peer`);
@@ -266,6 +281,8 @@ async function main(): Promise<void> {
     await to.exec(['rm', '-rf', peerCopy(world)]);
   } finally {
     await peer?.stop();
+    await timer.close();
+    for (const directory of aside) await rm(directory, { recursive: true, force: true });
     await World.remove(context);
   }
 }

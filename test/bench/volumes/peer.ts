@@ -40,7 +40,7 @@ export class Peer {
       `Port ${PEER_PORT}`,
       `HostKey ${join(dir, 'host')}`,
       `AuthorizedKeysFile ${join(dir, 'authorized_keys')}`,
-      'PidFile none',
+      `PidFile ${join(dir, 'pid')}`,
       'UsePAM no',
       'StrictModes no',
       'PermitRootLogin prohibit-password',
@@ -74,6 +74,9 @@ export class Peer {
   }
 
   async stop(): Promise<void> {
+    // The end of what led into the node is not the end of what runs there.
+    const pid = await readFile(join(this.#dir, 'pid'), 'utf8');
+    await this.#to.exec(['kill', pid.trim()]);
     this.#abort.abort();
     await this.#sshd.catch(() => undefined);
     await rm(this.#dir, { recursive: true, force: true });
