@@ -40,6 +40,7 @@ const plain: TransferOptions = {
   totalTimeoutSeconds: 0,
   attempts: 1,
   checksum: false,
+  resume: true,
   scope: 'All',
   purpose: 'copy',
   devices: true,

@@ -84,6 +84,8 @@ export const transferOptionsSchema = z.strictObject({
   attempts: z.number().int().min(1).max(100),
   /** Compare by content instead of size and time. */
   checksum: z.boolean(),
+  /** What was sent of a file when the connection broke is kept, and the next attempt goes on from there. */
+  resume: z.boolean(),
   devices: z.boolean(),
   fileCapabilities: z.boolean(),
 });

@@ -9,6 +9,7 @@ import { StderrTail } from '../../server/stderr-tail.js';
 import { killGroup } from '../process/group.js';
 import type { VerifiedLauncher } from '../process/launch.js';
 import { flushFileSystem } from '../volumes/flush.js';
+import { FlushAhead } from '../volumes/flush-ahead.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
 
 export interface ReceiverRunOptions {
@@ -116,8 +117,9 @@ export class ReceiverRun {
   }
 
   async #launch(socket: Socket): Promise<void> {
-    const { launcher, identity, rsyncPath: program, args, volume } = this.#options;
+    const { launcher, identity, rsyncPath: program, args, volume, flush } = this.#options;
     let ended: Promise<ProcessEnd> | undefined;
+    let ahead: FlushAhead | undefined;
     try {
       await launcher.launch(
         {
@@ -134,22 +136,24 @@ export class ReceiverRun {
         },
         this.#abort.signal,
       );
+      if (flush) ahead = new FlushAhead(volume.cwd, this.#abort.signal);
     } catch (err) {
       this.#stderr.push(Buffer.from(`dr-syncer: ${err instanceof Error ? err.message : 'not started'}\n`));
       socket.destroy();
     }
-    const end = await this.#flushed(await (ended ?? { exitCode: null, signal: 'SIGKILL' }));
+    const end = await this.#flushed(await (ended ?? { exitCode: null, signal: 'SIGKILL' }), ahead);
     this.#settle({ run: this.run, ...end, stderr: this.#stderr.text() });
   }
 
   /** The sending rsync waits for this exit, so its success means that the copy is on the device. */
-  async #flushed(end: ProcessEnd): Promise<ProcessEnd> {
+  async #flushed(end: ProcessEnd, ahead: FlushAhead | undefined): Promise<ProcessEnd> {
     const { flush, volume } = this.#options;
-    if (!flush || !FINISHED.includes(end.exitCode)) return end;
     try {
-      await flushFileSystem(volume.cwd, this.#abort.signal);
+      await ahead?.end();
+      if (flush && FINISHED.includes(end.exitCode)) await flushFileSystem(volume.cwd, this.#abort.signal);
       return end;
     } catch {
+      if (!FINISHED.includes(end.exitCode)) return end;
       this.#stderr.push(Buffer.from('dr-syncer: the device did not take what was written\n'));
       return { exitCode: EXIT_FILE_IO, signal: null };
     }

@@ -78,6 +78,7 @@ describe('Given volumes that are surveyed', () => {
           attempts: 1,
         },
         ...{ startTimeoutSeconds: 15, stallTimeoutSeconds: 30, totalTimeoutSeconds: 0, checksum: false },
+        resume: true,
         ...{ devices: true, fileCapabilities: true },
       },
     });

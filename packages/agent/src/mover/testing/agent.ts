@@ -233,6 +233,7 @@ export class TestAgent {
         totalTimeoutSeconds: 0,
         attempts: 1,
         checksum: false,
+        resume: true,
         scope: 'All',
         purpose: 'copy',
         streams: 1,

@@ -73,8 +73,9 @@ export function pushOptions(
     ...(options.shard === true ? SHARD : []),
     ...(options.purpose === 'copy' ? [] : COMPARE),
     ...(options.checksum ? ['--checksum'] : []),
-    // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy.
-    `--partial-dir=${PARTIAL_DIR}`,
+    // What was sent of a file is kept when the connection breaks, out of sight of whoever reads the copy. It costs the
+    // receiver three calls a file to look for what there may be.
+    ...(options.resume ? [`--partial-dir=${PARTIAL_DIR}`] : []),
     // Found during the transfer, done at its end: a transfer that breaks off has removed nothing.
     ...(options.delete ? [options.deleteFirst === true ? '--delete-before' : '--delete-delay'] : []),
     ...(options.bandwidthLimitKiB > 0 ? [`--bwlimit=${options.bandwidthLimitKiB}`] : []),

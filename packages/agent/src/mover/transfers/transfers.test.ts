@@ -76,6 +76,7 @@ describe('Given the transfers of a node', () => {
       totalTimeoutSeconds: 0,
       attempts: 1,
       checksum: false,
+      resume: true,
       scope: 'All',
       purpose: 'copy',
       devices: false,

@@ -110,6 +110,7 @@ async function begin(
       options: {
         ...{ ...optionsOf(replication), ...identities.preserve },
         ...{ purpose: sampled ? 'compareSample' : 'compare', scope: 'All', checksum: true, streams: 1 },
+        resume: false,
       },
     },
     call,
