@@ -231,7 +231,10 @@ export class SshConnection {
       limits,
       metrics,
       budget,
-      windowBytes: Math.min(limits.windowBytes, this.#roundTrip.usefulWindow()),
+      line: {
+        max: Math.min(limits.windowBytes, this.#roundTrip.usefulWindow()),
+        roundTripMs: this.#roundTrip.shortest,
+      },
       signal,
       onLimit: (limit) => this.#limit(limit),
     });

@@ -25,6 +25,11 @@ export class RoundTrip {
     this.#answeredAt = undefined;
   }
 
+  /** Milliseconds; Infinity when nothing was measured. */
+  get shortest(): number {
+    return this.#shortest;
+  }
+
   /** The power of two that a window has to have to keep such a line full; infinite when nothing was measured. */
   usefulWindow(): number {
     return 2 ** Math.ceil(Math.log2(this.#shortest * BYTES_PER_MS));

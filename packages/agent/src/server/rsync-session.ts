@@ -16,8 +16,8 @@ export interface RsyncSessionOptions {
   readonly limits: SshLimits;
   readonly metrics: SshMetrics;
   readonly budget: WindowBudget;
-  /** Largest receive window. */
-  readonly windowBytes: number;
+  /** Largest receive window, and how far away the peer is. */
+  readonly line: { readonly max: number; readonly roundTripMs: number };
   /** The connection is gone, or the grant is: rsync is ended. */
   readonly signal: AbortSignal;
   /** To end the connection because a limit was reached. */
@@ -50,11 +50,11 @@ export class RsyncSession {
 
   /** Never rejects: what goes wrong with rsync is its exit. */
   async run(receiver: Receiver): Promise<SessionEnd> {
-    const { channel, socket, limits, metrics, budget, windowBytes, signal, onLimit } = this.#options;
+    const { channel, socket, limits, metrics, budget, line, signal, onLimit } = this.#options;
     const kill = () => receiver.kill();
     signal.addEventListener('abort', kill, { once: true });
     if (signal.aborted) kill();
-    const window = new ReceiveWindow(channel, windowBytes, budget);
+    const window = new ReceiveWindow(channel, line, budget);
     const total = setTimeout(() => onLimit('total'), Math.min(limits.totalSeconds * 1000, 2 ** 31 - 1));
     const idle = this.#watchIdle();
     try {

@@ -9,10 +9,12 @@ export const SSH2_WINDOW = 2 * 1024 * 1024;
 export const SMALLEST_WINDOW = 256 * 1024;
 /** Two packets: as good as nothing. */
 const PACKET_ROOM = 64 * 1024;
-/** A window of twice the size has to bring this much more; a long line brings nearly twice as much. */
-const WORTH_IT = 1.25;
-/** After it did not, so many windows' worth pass before it is tried again. */
-const HOLD = 16;
+/**
+ * Of the size: what is on its way over the line when the window may be what limits it, and when it is far too large. Half,
+ * because taking a window's worth takes its time as well, and a window of twice what a line holds does no harm.
+ */
+const LIMITS = 0.5;
+const NEEDLESS = 1 / 8;
 
 /** Shares a number of bytes between the receive windows of all sessions. */
 export class WindowBudget {
@@ -57,11 +59,12 @@ export interface WindowBudgetObserver {
  * 2 MiB only wait in memory, where V8 takes them for long-lived: with eight streams the process has 190 MiB, with
  * windows of 256 KiB 130.
  *
- * It begins with ssh2's 2 MiB, or with `max` if that is less, and climbs: doubled, up to `max` and to what the budget has left, it stays so only if
- * data then comes markedly faster, as it does over a long line, where a window's worth comes each round trip. Otherwise
- * the window was not the limit and would only be memory. If a quarter of it waits to be read on average, the
- * consumer is the limit, and it is halved. At any time what the peer may still send plus what waits to be read is at most the size
- * (or what had been allowed before it shrank), so a consumer that stopped costs that much memory and no more.
+ * It begins with ssh2's 2 MiB, or with `max` if that is less. Each time that so much has come it is looked at again. If
+ * less came in a round trip than half of it, it is large enough; otherwise it is doubled, up to `max` and to what the budget
+ * has left. If a quarter of it waited to be read at any time, the consumer is the limit, and it is halved; bursts, as a
+ * long line brings them, wait as well, but not at any time. At any time what the peer may still send plus what waits to be
+ * read is at most the size (or what had been allowed before it shrank), so a consumer that stopped costs that much memory
+ * and no more.
  *
  * With an ssh2 that is built differently nothing is changed.
  */
@@ -73,24 +76,24 @@ export class ReceiveWindow {
   #size: number;
   #largest: number;
   readonly #now: () => number;
-  /** Since the size was looked at last: when that was, bytes and chunks taken, and what waited at those moments. */
+  readonly #roundTripMs: number;
+  /** Since the size was looked at last: when that was, bytes taken, and what at least waited when some were. */
   #since: number;
   #taken = 0;
-  #chunks = 0;
   #leastWaiting = Infinity;
-  #sumWaiting = 0;
-  /** After growing: bytes a millisecond before it, and whether the window's worth under way still is to settle. */
-  #trial: { readonly rate: number; settle: boolean } | undefined;
-  /** Windows' worth before growing is tried again. */
-  #hold = 0;
 
-  /** `now`: milliseconds. */
+  /**
+   * @param line.max the largest size
+   * @param line.roundTripMs Infinity: not known, a larger window may always help
+   * @param now milliseconds
+   */
   constructor(
     channel: Readable,
-    max: number,
+    { max, roundTripMs }: { readonly max: number; readonly roundTripMs: number },
     budget: WindowBudget,
     now: () => number = () => performance.now(),
   ) {
+    this.#roundTripMs = roundTripMs;
     this.#now = now;
     this.#since = now();
     this.#channel = channel;
@@ -115,10 +118,7 @@ export class ReceiveWindow {
   took(bytes: number): void {
     if (this.#internals === undefined) return;
     this.#taken += bytes;
-    this.#chunks += 1;
-    const waiting = this.#channel.readableLength;
-    this.#leastWaiting = Math.min(this.#leastWaiting, waiting);
-    this.#sumWaiting += waiting;
+    this.#leastWaiting = Math.min(this.#leastWaiting, this.#channel.readableLength);
     if (this.#taken >= this.#size) this.#resize();
     this.#topUp(this.#internals);
   }
@@ -132,42 +132,24 @@ export class ReceiveWindow {
   #resize(): void {
     const now = this.#now();
     const rate = this.#taken / Math.max(now - this.#since, 0.001);
-    if (this.#sumWaiting / this.#chunks > this.#size / 4) this.#shrink();
-    else if (this.#trial !== undefined) this.#judge(this.#trial, rate);
-    else if (this.#hold > 0 && this.#size >= SSH2_WINDOW) this.#hold -= 1;
-    else if (this.#leastWaiting < PACKET_ROOM) this.#grow(rate);
+    const underWay = (rate * this.#roundTripMs) / this.#size;
+    if (this.#leastWaiting > this.#size / 4) this.#shrink();
+    else if (this.#size > SSH2_WINDOW && underWay < NEEDLESS) this.#shrink();
+    else if (this.#leastWaiting < PACKET_ROOM && (this.#size < SSH2_WINDOW || underWay > LIMITS))
+      this.#grow();
     this.#since = now;
     this.#taken = 0;
-    this.#chunks = 0;
     this.#leastWaiting = Infinity;
-    this.#sumWaiting = 0;
   }
 
-  #grow(rate: number): void {
+  #grow(): void {
     if (this.#size * 2 > this.#max) return;
-    if (this.#size < SSH2_WINDOW) {
-      this.#size *= 2;
-      return;
-    }
-    if (!this.#budget.take(this.#size)) return;
+    if (this.#size >= SSH2_WINDOW && !this.#budget.take(this.#size)) return;
     this.#size *= 2;
     this.#largest = Math.max(this.#largest, this.#size);
-    // The peer knows of it only a round trip later.
-    this.#trial = { rate, settle: true };
-  }
-
-  #judge(trial: { readonly rate: number; settle: boolean }, rate: number): void {
-    if (trial.settle) {
-      trial.settle = false;
-      return;
-    }
-    this.#trial = undefined;
-    if (rate < WORTH_IT * trial.rate) this.#shrink();
   }
 
   #shrink(): void {
-    this.#trial = undefined;
-    this.#hold = HOLD;
     if (this.#size === SMALLEST_WINDOW) return;
     this.#size /= 2;
     if (this.#size >= SSH2_WINDOW) this.#budget.giveBack(this.#size);
