@@ -14,7 +14,6 @@ import { killGroup } from '../process/group.js';
 import type { VerifiedLauncher } from '../process/launch.js';
 import type { RsyncFacts } from '../rsync-facts.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
-import { readCalmly } from './calm-reader.js';
 import { DifferenceLog } from './differences.js';
 import { ErrorLog } from './error-log.js';
 import { JobFiles } from './job-files.js';
@@ -160,7 +159,7 @@ async function runRsync(
         env: ENV,
         stdio: [names?.fd ?? 'ignore', 'pipe', 'pipe', volume.fd],
         onSpawn: (child) => {
-          readCalmly(child.stdout, (chunk) => {
+          child.stdout?.on('data', (chunk: Buffer) => {
             const output = reader.push(chunk);
             if (output.connected) start.clear();
             onOutput(output);
