@@ -11,6 +11,7 @@ import type {
 } from '@dr-syncer/ssh';
 
 import { killGroup } from '../process/group.js';
+import { OutputPipe } from '../process/output-pipe.js';
 import type { VerifiedLauncher } from '../process/launch.js';
 import type { RsyncFacts } from '../rsync-facts.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
@@ -142,11 +143,17 @@ async function runRsync(
   outer: AbortSignal,
 ): Promise<PushEnd> {
   const { volume, options, destination, onOutput } = spec;
-  const start = new StartTimeout(options.startTimeoutSeconds);
-  const signal = AbortSignal.any([outer, start.signal]);
   const log = new ErrorLog([VOLUME_PATH, volume.path, destination.path]);
   const reader = new RsyncOutputReader();
   const differences = options.purpose === 'copy' ? undefined : new DifferenceLog();
+  const output = await OutputPipe.make(deps.jobsDir, (chunk) => {
+    const said = reader.push(chunk);
+    if (said.connected) start.clear();
+    onOutput(said);
+    differences?.push(chunk);
+  });
+  const start = new StartTimeout(options.startTimeoutSeconds);
+  const signal = AbortSignal.any([outer, start.signal]);
   let ended: Promise<RsyncEnd> | undefined;
   let stop: (() => void) | undefined;
   try {
@@ -157,14 +164,9 @@ async function runRsync(
         args: argsOf(deps, spec, files),
         cwd: volume.cwd,
         env: ENV,
-        stdio: [names?.fd ?? 'ignore', 'pipe', 'pipe', volume.fd],
+        stdio: [names?.fd ?? 'ignore', output.fd, 'pipe', volume.fd],
         onSpawn: (child) => {
-          child.stdout?.on('data', (chunk: Buffer) => {
-            const output = reader.push(chunk);
-            if (output.connected) start.clear();
-            onOutput(output);
-            differences?.push(chunk);
-          });
+          output.spawned();
           child.stderr?.on('data', (chunk: Buffer) => log.push(chunk));
           ended = endOf(child);
           stop = () => killGroup(child);
@@ -175,6 +177,7 @@ async function runRsync(
     if (stop) signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop?.();
     const exit = (await ended) ?? { exitCode: null, signal: null };
+    await output.end();
     log.end();
     const error = transferError(exit, log, signal.aborted ? (signal.reason as DrError) : undefined);
     return {
@@ -187,6 +190,7 @@ async function runRsync(
   } finally {
     // A launch that failed has ended what it had started; wait until it is gone, for it stands in the volume.
     await ended;
+    await output.end();
     start.clear();
   }
 }
