@@ -59,7 +59,7 @@ export class FlushAhead {
 
   async #run(): Promise<void> {
     const signal = AbortSignal.any([this.#abort.signal, this.#outer]);
-    for (let last = await this.#usage(); ; ) {
+    for (let last = await this.#usage(); ;) {
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       const now = await this.#usage();
