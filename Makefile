@@ -68,7 +68,7 @@ test-selinux: build ## SELinux labels on a kernel that enforces them, in an emul
 	@node test/dist/selinux/main.js
 
 test-faults: build ## kill, cut and fill everything while volumes are copied, for twenty minutes at most
-	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && FAULT_MINUTES=$${FAULT_MINUTES:-18} timeout 1200 node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --config test/jest.config.js test/e2e/faults.test.ts
+	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && FAULT_MINUTES=$${FAULT_MINUTES:-13} timeout 1200 node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --config test/jest.config.js test/e2e/faults.test.ts
 
 bench-volumes: build ## whole syncs of volumes beside plain rsync over OpenSSH, on the two test clusters
 	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && node test/dist/bench/volumes/main.js
