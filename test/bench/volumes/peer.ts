@@ -55,8 +55,13 @@ export class Peer {
     });
     sshd.catch(() => undefined);
     const peer = new Peer(from, to, dir, sshd, abort);
-    await peer.#untilThere();
-    return peer;
+    try {
+      await peer.#untilThere();
+      return peer;
+    } catch (err) {
+      await peer.stop();
+      throw err;
+    }
   }
 
   /** @returns seconds. @param via where to connect instead of the node itself */
@@ -75,8 +80,8 @@ export class Peer {
 
   async stop(): Promise<void> {
     // The end of what led into the node is not the end of what runs there.
-    const pid = await readFile(join(this.#dir, 'pid'), 'utf8');
-    await this.#to.exec(['kill', pid.trim()]);
+    const pid = await readFile(join(this.#dir, 'pid'), 'utf8').catch(() => undefined);
+    if (pid !== undefined) await this.#to.exec(['kill', pid.trim()]);
     this.#abort.abort();
     await this.#sshd.catch(() => undefined);
     await rm(this.#dir, { recursive: true, force: true });

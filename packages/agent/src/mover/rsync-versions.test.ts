@@ -53,6 +53,7 @@ const modes: [string, Partial<TransferOptions>][] = [
   ['copies and deletes', { delete: true }],
   ['compares contents and deletes', { delete: true, checksum: true }],
   ['has a limit of bandwidth', { delete: true, bandwidthLimitKiB: 100_000 }],
+  ['keeps no parts of files', { delete: true, resume: false }],
   ['leaves paths out', { delete: true, excludePaths: ['/shared', '*.tmp'] }],
 ];
 

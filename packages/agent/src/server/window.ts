@@ -60,11 +60,11 @@ export interface WindowBudgetObserver {
  * windows of 256 KiB 130.
  *
  * It begins with ssh2's 2 MiB, or with `max` if that is less. Each time that so much has come it is looked at again. If
- * less came in a round trip than half of it, it is large enough; otherwise it is doubled, up to `max` and to what the budget
- * has left. If a quarter of it waited to be read at any time, the consumer is the limit, and it is halved; bursts, as a
- * long line brings them, wait as well, but not at any time. At any time what the peer may still send plus what waits to be
- * read is at most the size (or what had been allowed before it shrank), so a consumer that stopped costs that much memory
- * and no more.
+ * more than half of it came in a round trip and there was a moment in which nothing waited to be read, it is doubled, up to
+ * `max` and to what the budget has left; if less than an eighth did, it is halved. It is halved as well if never less than a
+ * quarter of it waited: then the consumer is the limit. What a long line brings in bursts waits, too, but is read before the
+ * next one. At any time what the peer may still send plus what waits to be read is at most the size (or what had been
+ * allowed before it shrank), so a consumer that stopped costs that much memory and no more.
  *
  * With an ssh2 that is built differently nothing is changed.
  */

@@ -5,7 +5,8 @@ import type { Grant, Peer, Result, Survey, TransferOptions } from '@dr-syncer/ss
 import type { AgentEndpoint } from '../clusters/agents.js';
 import type { Counts } from './guard/deletion-guard.js';
 import { confirmedRun, guardCodes, guardTransfer, stoppedRun } from './guard/guard.js';
-import { isWorthResuming, streamLimit } from './stream-limit.js';
+import { isWorthResuming } from './resume.js';
+import { streamLimit } from './stream-limit.js';
 import { conditionsOf, type Scope, scopeOf } from './surveys/scope.js';
 import { CALL_MS, refOf, type TransferIds, type VolumeTransfer } from './volume-transfer.js';
 
@@ -93,7 +94,7 @@ export async function beginTransfer(
         purpose: 'copy',
         scope: begun.scope.scope,
         checksum: transfer.byContent,
-        resume: isWorthResuming({ source: begun.source, scope: begun.scope.scope }),
+        resume: isWorthResuming(begun.source, begun.scope.scope),
       },
     },
     call,

@@ -1,7 +1,7 @@
 import type { Survey } from '@dr-syncer/ssh';
 import { describe, expect, test } from '@jest/globals';
 
-import { isWorthResuming, type StreamFacts, streamLimit } from './stream-limit.js';
+import { type StreamFacts, streamLimit } from './stream-limit.js';
 
 const GIB = 2 ** 30;
 const settings = { most: 4, leastBytes: 4 * GIB };
@@ -57,19 +57,5 @@ describe('Given what is to be moved of a volume', () => {
 
   test('When streams are off for all Then there is one', () => {
     expect(streamLimit(facts, { ...settings, most: 1 })).toBe(1);
-  });
-});
-
-describe('Given the files that may be sent', () => {
-  const MIB = 2 ** 20;
-  const changes = (changedLargest: number) => ({ ...large, base: { ...base, changedLargest } });
-  test.each<[string, Pick<StreamFacts, 'source' | 'scope'>, boolean]>([
-    ['small ones', { source: survey(50_001, GIB, 8 * MIB - 1), scope: 'All' }, false],
-    ['a large one among them', { source: survey(50_001, GIB, 8 * MIB), scope: 'All' }, true],
-    ['small ones that have changed', { source: changes(MIB), scope: 'Changed' }, false],
-    ['a large one that has changed', { source: changes(GIB), scope: 'Changed' }, true],
-    ['nobody knows which', { source: undefined, scope: 'All' }, true],
-  ])('When there are %s Then what broke off is gone on with: %p', (_name, given, expected) => {
-    expect(isWorthResuming(given)).toBe(expected);
   });
 });

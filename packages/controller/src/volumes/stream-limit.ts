@@ -49,16 +49,6 @@ export function streamLimit(facts: StreamFacts, { most, leastBytes }: StreamSett
   return Math.max(1, Math.min(most, facts.wanted, byFiles, byLimit));
 }
 
-/** Of files of less than this nothing is kept: to send one anew takes seconds on a slow line. */
-const RESUME_BYTES = 8 * 2 ** 20;
-
-/** Whether one of the files that may be sent is so large that it pays to go on where a connection broke off. */
-export function isWorthResuming(facts: Pick<StreamFacts, 'source' | 'scope'>): boolean {
-  const { source, scope } = facts;
-  const largest = scope === 'Changed' ? source?.base?.changedLargest : source?.largest;
-  return largest === undefined || largest >= RESUME_BYTES;
-}
-
 function amountOf({ source, copy, scope, copyIsKnown }: StreamFacts): Amount | undefined {
   if (source === undefined || copy === undefined || scope === 'None') return undefined;
   const { base } = source;

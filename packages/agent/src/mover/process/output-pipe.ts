@@ -15,8 +15,8 @@ const BUSY_MS = 2;
 
 /**
  * A child's standard output, for a program that writes a line for each of many thousand files. With the socket that Node
- * makes, each line wakes this process up: at 10,000 files a second that took a quarter of a processor at either end of it
- * (measured). A pipe holds some 850 such lines, and is looked into now and then.
+ * makes, each line wakes this process up, which took 0.48 s of processor time for 50,000 of them, and 0.17 s so (measured
+ * once, with perf). A pipe holds some 850 such lines, and is looked into now and then.
  */
 export class OutputPipe {
   readonly #reader: FileHandle;

@@ -11,8 +11,8 @@ import type {
 } from '@dr-syncer/ssh';
 
 import { killGroup } from '../process/group.js';
-import { OutputPipe } from '../process/output-pipe.js';
 import type { VerifiedLauncher } from '../process/launch.js';
+import { OutputPipe } from '../process/output-pipe.js';
 import type { RsyncFacts } from '../rsync-facts.js';
 import type { OpenVolume } from '../volumes/open-volume.js';
 import { DifferenceLog } from './differences.js';

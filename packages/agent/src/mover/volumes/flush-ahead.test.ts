@@ -31,11 +31,19 @@ describe('Given a file that is being written', () => {
     flushes += 1;
     await flushFileSystem(cwd, signal);
   };
+  let written = 0;
   const write = async () => {
-    const file = await open(join(dir, 'file'), 'w');
+    const file = await open(join(dir, `file-${(written += 1)}`), 'w');
     for (let index = 0; index < 96; index += 1) await file.write(Buffer.alloc(MIB, index));
     await file.close();
   };
+  /** Again and again: others write and remove files here as well. */
+  const writeUntil = (done: () => boolean) =>
+    eventually(async () => {
+      await write();
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      return done() ? true : undefined;
+    }, 30_000);
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'dr-syncer-flush-'));
@@ -45,12 +53,9 @@ describe('Given a file that is being written', () => {
 
   test('When it grows Then it is flushed before the end, and not any more afterwards', async () => {
     const ahead = new FlushAhead(dir, new AbortController().signal, count);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await write();
-    await eventually(() => (flushes > 0 ? true : undefined), 20_000);
+    await writeUntil(() => flushes > 0);
     await ahead.end();
     const before = flushes;
-    await rm(join(dir, 'file'));
     await write();
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(flushes).toBe(before);
@@ -62,9 +67,7 @@ describe('Given a file that is being written', () => {
       failed = true;
       return Promise.reject(new Error('EIO'));
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await write();
-    await eventually(() => (failed ? true : undefined), 20_000);
+    await writeUntil(() => failed);
     await expect(ahead.end()).rejects.toThrow('EIO');
   }, 60_000);
 
@@ -75,9 +78,7 @@ describe('Given a file that is being written', () => {
       hangs = true;
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('left'))));
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await write();
-    await eventually(() => (hangs ? true : undefined), 20_000);
+    await writeUntil(() => hangs);
     stop.abort();
     await expect(ahead.end()).rejects.toThrow('left');
   }, 60_000);
