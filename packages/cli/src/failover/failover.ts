@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isNotFound, type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
+import { isConflict, isNotFound, type KubeClient, type KubeObject, refOf, wellKnown } from '@dr-syncer/kube';
 
 import type { PersonsCluster } from '../cluster-flags.js';
 import { type Activation, recordActivation } from './activation.js';
@@ -110,25 +110,26 @@ export async function releaseVolumes(
   signal: AbortSignal,
 ): Promise<void> {
   if (placeholders.length === 0) return;
-  const refs = placeholders.map(({ metadata: { name, namespace } }) => ({
-    ...{ resource: wellKnown.pods, name },
-    ...(namespace !== undefined && { namespace }),
-  }));
+  // By uid: a controller that is still at work may have made another one with the same name by now.
+  const pods = placeholders.map((pod) => ({ ref: refOf(wellKnown.pods, pod), uid: pod.metadata.uid }));
   await Promise.all(
-    refs.map(async (ref) => {
-      await client.delete(ref, { signal, gracePeriodSeconds: 1 }).catch((err: unknown) => {
-        if (!isNotFound(err)) throw err;
+    pods.map(async ({ ref, uid }) => {
+      const options = { signal, gracePeriodSeconds: 1, preconditions: { uid } };
+      await client.delete(ref, options).catch((err: unknown) => {
+        if (!isNotFound(err) && !isConflict(err)) throw err;
       });
     }),
   );
   const deadline = Date.now() + PLACEHOLDER_MS;
   for (;;) {
-    const left = await Promise.all(refs.map((ref) => client.find(ref, { signal })));
-    const count = left.filter((pod) => pod !== undefined).length;
+    const left = await Promise.all(
+      pods.map(async ({ ref, uid }) => (await client.find(ref, { signal }))?.metadata.uid === uid),
+    );
+    const count = left.filter(Boolean).length;
     if (count === 0 || Date.now() > deadline) {
       say(
         count === 0
-          ? `released ${refs.length} volumes`
+          ? `released ${pods.length} volumes`
           : `${count} placeholder pods are still there; going on`,
       );
       return;

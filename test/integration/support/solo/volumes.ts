@@ -98,7 +98,8 @@ async function begin(node: VolumeNode, pod: Pod, mounted: Map<string, string[]>)
     await client.create(wellKnown.pods, binding, { subresource: 'binding' });
   }
   const status = { phase: 'Running', podIP: '127.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] };
-  await client.patch(refOf(wellKnown.pods, pod), { status }, 'merge', { subresource: 'status' });
+  const body = { metadata: { uid }, status };
+  await client.patch(refOf(wellKnown.pods, pod), body, 'merge', { subresource: 'status' });
 }
 
 async function end({ client }: VolumeNode, pod: Pod, mounted: Map<string, string[]>): Promise<void> {
@@ -108,7 +109,11 @@ async function end({ client }: VolumeNode, pod: Pod, mounted: Map<string, string
     if (!(await unmount(path))) return;
     paths.splice(paths.indexOf(path), 1);
   }
-  await client.delete(refOf(wellKnown.pods, pod), { gracePeriodSeconds: 0 }).catch(() => undefined);
+  // One that was deleted without any grace is there for a moment more; by now another one may have its name.
+  const preconditions = { uid: pod.metadata.uid };
+  await client
+    .delete(refOf(wellKnown.pods, pod), { gracePeriodSeconds: 0, preconditions })
+    .catch(() => undefined);
 }
 
 async function bind(node: VolumeNode, claim: Claim): Promise<string> {
