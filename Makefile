@@ -3,7 +3,7 @@
 CLUSTERS := node test/dist/cluster/main.js
 SCC_VECTORS ?= ../shared/vectors/scc-vectors.json
 
-.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate sbom test-vectors test-faults test-flips test-many test-selinux bench-remotes bench-resources bench-rotation bench-ssh bench-volumes bench-permissions
+.PHONY: help demo test prereqs deps build clusters images clean-clusters lint unit generate sbom test-vectors test-faults test-flips test-huge test-many test-selinux bench-remotes bench-resources bench-rotation bench-ssh bench-volumes bench-permissions
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test-selinux: build ## SELinux labels on a kernel that enforces them, in an emul
 
 test-faults: build ## kill, cut and fill everything while volumes are copied, for twenty minutes at most
 	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && FAULT_MINUTES=$${FAULT_MINUTES:-13} timeout 1200 node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --config test/jest.config.js test/e2e/faults.test.ts
+
+test-huge: build ## a million files, and a file of 100 GiB with holes, rsync being killed; 12 GiB of disk, half an hour
+	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --config test/jest.config.js --testMatch '**/e2e/huge.slow.ts'
 
 bench-volumes: build ## whole syncs of volumes beside plain rsync over OpenSSH, on the two test clusters
 	@$(CLUSTERS) images && eval "$$($(CLUSTERS) env)" && node test/dist/bench/volumes/main.js

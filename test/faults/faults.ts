@@ -117,6 +117,17 @@ function holdingPod(side: Side): Fault {
   };
 }
 
+function keys(name: string, kind: 'rotate-ssh-key' | 'rotate-host-keys'): Fault {
+  return {
+    name: `${name} rotated`,
+    strike: async (world) => {
+      if (!(await whileMoving(world))) return false;
+      await world.rotateKeys(kind);
+      return true;
+    },
+  };
+}
+
 export const faults: readonly Fault[] = [
   {
     ...transferProcess('rsync at the destination', 'remote', (one) => isRsync(one) && isServer(one)),
@@ -155,6 +166,8 @@ export const faults: readonly Fault[] = [
   holdingPod('source'),
   kubelet('remote'),
   kubelet('source'),
+  keys('the key is', 'rotate-ssh-key'),
+  keys('the host keys are', 'rotate-host-keys'),
   {
     name: 'a workload begins to use the volume at the destination',
     strike: async (world) => {

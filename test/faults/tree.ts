@@ -1,5 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { run } from '../cluster/process/run.js';
@@ -101,6 +114,35 @@ export async function differencesOf(left: string, right: string): Promise<string
   };
   const [one, other] = await Promise.all([manifest(left), manifest(right)]);
   return describeDifferences(compareManifests(one, other).differences.filter(isLoss));
+}
+
+/**
+ * As `differencesOf`, for trees whose manifests are too large to be held in memory: each is written to a file.
+ *
+ * @returns entries of the left one, and the first lines that differ
+ */
+export async function largeDifferencesOf(
+  left: string,
+  right: string,
+): Promise<{ readonly entries: number; readonly differences: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'dr-syncer-manifests-'));
+  try {
+    const files = [join(dir, 'left'), join(dir, 'right')];
+    const write = (root: string, file = '') =>
+      run('sh', [
+        '-c',
+        'exec python3 "$0" "$1" --exclude lost+found > "$2"',
+        treeTool('manifest.py'),
+        root,
+        file,
+      ]);
+    await Promise.all([left, right].map((root, index) => write(root, files[index])));
+    const { stdout } = await run('tail', ['-n', '1', ...files.slice(0, 1)]);
+    const differences = await run('sh', ['-c', 'diff "$0" "$1" | head -n 20', ...files]);
+    return { entries: Number(/^# entries=(\d+) /.exec(stdout)?.[1]), differences: differences.stdout };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 /**

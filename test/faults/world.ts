@@ -44,18 +44,21 @@ export class World {
   /** The RemoteCluster. */
   readonly #remote: string;
   readonly #storage: string;
+  /** What a sync may take. */
+  readonly #syncMs: number;
   #request = 0;
 
   /** @param storage what the claim asks for: at the remote it gets the smallest volume that has so much */
   constructor(
     context: TwoClusters,
     clusters: TestClusters<LocalTestCluster>,
-    { name = 'e2e-faults', remote = REMOTE, storage = '256Mi' } = {},
+    { name = 'e2e-faults', remote = REMOTE, storage = '256Mi', syncMs = SYNC_MS } = {},
   ) {
     this.context = context;
     this.clusters = clusters;
     this.name = name;
     this.#storage = storage;
+    this.#syncMs = syncMs;
     this.#remote = remote;
   }
 
@@ -127,7 +130,7 @@ export class World {
       ]);
       return status?.lastSyncRequest === request && status.phase !== 'Running' ? status : undefined;
     };
-    const ended = eventually(`request ${request} to be answered`, answered, SYNC_MS);
+    const ended = eventually(`request ${request} to be answered`, answered, this.#syncMs);
     // Whoever waits for it sees a failure; nobody has to.
     ended.catch(() => undefined);
     return { ended };
@@ -221,6 +224,27 @@ export class World {
   /** The placeholder pods of the claim. */
   placeholders(): string[] {
     return ['pods', '-n', this.name, '-l', 'dr-syncer.io/placeholder-for'];
+  }
+
+  /** Asks for new keys on both sides, and waits until nothing of the rotation is left to do. */
+  async rotateKeys(kind: 'rotate-ssh-key' | 'rotate-host-keys'): Promise<void> {
+    const object = `remoteclusters.dr-syncer.io/${this.#remote}`;
+    const place = ['-n', SYSTEM_NAMESPACE];
+    const annotation = `dr-syncer.io/${kind}`;
+    await this.at('source').run(['annotate', '--overwrite', object, `${annotation}=true`, ...place]);
+    await eventually(
+      'the keys to be rotated',
+      async () => {
+        const { metadata, status } = await this.at('source').json<{
+          metadata: { annotations?: Readonly<Record<string, string>> };
+          status: Readonly<Record<'sshKey' | 'hostKeys', { readonly rotation?: object }>>;
+        }>(['get', object, ...place]);
+        const { sshKey, hostKeys } = status;
+        const isAsked = annotation in (metadata.annotations ?? {});
+        return isAsked || sshKey.rotation || hostKeys.rotation ? undefined : true;
+      },
+      240_000,
+    );
   }
 
   async #rootOf(side: Side): Promise<string> {

@@ -72,7 +72,7 @@ describe('Given a claim and its copy', () => {
     const { tally } = await sync();
 
     expect(tally.firstFailure).toMatchObject({
-      code: 'ObjectRejected',
+      code: 'ClaimCannotGrow',
       text: expect.stringContaining('must support resize'),
     });
     expect(await sizeOf()).toBe('1Gi');

@@ -2,10 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { abortOnSignals, createLogger, type Logger, serveHealth, serveMetrics } from '@dr-syncer/runtime';
+import {
+  abortOnSignals,
+  createLogger,
+  type Logger,
+  processRegistry,
+  serveHealth,
+  serveMetrics,
+} from '@dr-syncer/runtime';
 import { keepSmall, releaseMemory, startOptimizing } from '@dr-syncer/runtime/footprint';
 import { Command, InvalidArgumentError } from 'commander';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 
 import { verifyAuditLog } from './audit/verify-log.js';
 import { type AgentConfig, readAgentConfig } from './config.js';
@@ -140,8 +147,7 @@ async function run(role: string, work: (context: Context) => Promise<void>): Pro
   // eslint-disable-next-line no-restricted-properties -- this is the composition root
   const config = readAgentConfig(process.env);
   const logger = createLogger(config.LOG_LEVEL, { component: `agent-${role}`, node: config.NODE_NAME });
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = processRegistry();
   const { signal, dispose } = abortOnSignals();
   try {
     await work({ config, logger, registry, signal });

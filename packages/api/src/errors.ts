@@ -124,6 +124,11 @@ const table = {
       'Label the object in the source dr-syncer.io/scale-override with the number of replicas that may run at the destination, bring it to rest by a rule in spec.transforms, or exclude it.',
   },
   ObjectRejected: { kind: 'terminal', remedy: 'The remote API server refused the object; see the message.' },
+  ClaimCannotGrow: {
+    kind: 'terminal',
+    remedy:
+      'Set allowVolumeExpansion on the StorageClass of the claim at the destination, or make that claim anew with the size of the source; until then its volume is copied as far as it has room.',
+  },
   ObjectTooLarge: {
     kind: 'terminal',
     remedy:

@@ -14,8 +14,14 @@ import {
   wellKnown,
   WorkQueue,
 } from '@dr-syncer/kube';
-import { type HealthCheck, type Logger, serveHealth, serveMetrics } from '@dr-syncer/runtime';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import {
+  type HealthCheck,
+  type Logger,
+  processRegistry,
+  serveHealth,
+  serveMetrics,
+} from '@dr-syncer/runtime';
+import type { Registry } from 'prom-client';
 
 import { AgentMetrics } from './clusters/agent-metrics.js';
 import type { AgentSettings } from './clusters/agent-objects.js';
@@ -53,8 +59,7 @@ export async function runControllerApp(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = processRegistry();
   const metrics = new SyncMetrics(registry);
   const access = await sourceAccess(config);
   const source = new Cluster(access, (sample) => metrics.request(sample));

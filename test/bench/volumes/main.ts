@@ -1,4 +1,4 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -7,6 +7,7 @@ import { install } from '../../demo/install.js';
 import { SYSTEM_NAMESPACE } from '../../demo/standby.js';
 import { twoClusters } from '../../e2e/support/clusters.js';
 import { connect } from '../../e2e/support/replication.js';
+import { agentMegabytes } from '../../faults/memory.js';
 import { World } from '../../faults/world.js';
 import { startDelayProxy } from '../ssh/delay-proxy.js';
 import { atMost, atMostPeer, type Figure, type Pair, print, quantile } from '../figure.js';
@@ -148,24 +149,6 @@ async function streamsFrom(world: World, mib: number | null): Promise<void> {
     .run(['rollout', 'status', ...controller, '--timeout=180s'], { timeoutMs: 190_000 });
 }
 
-/** Resident memory (MB) of the agents' own processes at both ends: the larger. */
-async function agentMemory(world: World): Promise<number> {
-  const sums = await Promise.all(
-    (['source', 'remote'] as const).map(async (side) => {
-      const all = [...(await world.processes(side, 'ssh')), ...(await world.processes(side, 'mover'))];
-      const own = all.filter(({ args }) => args[0] === 'node');
-      const sizes = await Promise.all(own.map(({ pid }) => residentBytes(pid)));
-      return sizes.reduce((sum, size) => sum + size, 0);
-    }),
-  );
-  return Math.max(...sums) / 1e6;
-}
-
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-}
-
 const figures: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
   'scheduler-cpu': async () => [atMost('scheduler-cpu-each-of-500', 'ms', 20, await schedulerCpu(500))],
   'first-byte': async (bench) => {
@@ -202,7 +185,7 @@ const figures: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
       atMostPeer('50k-files', 's', 1.15, whole),
       atMostPeer('50k-files-unchanged', 's', 0.5, unchanged),
       atMostPeer('50k-files-100-changed', 's', 0.7, changed),
-      atMost('agent-rss-after-50k-files', 'MB', 300, await agentMemory(world)),
+      atMost('agent-rss-after-50k-files', 'MB', 300, Math.max(...(await agentMegabytes(world)))),
     ];
   },
   '1GiB-8-files-50ms': async (bench) => {

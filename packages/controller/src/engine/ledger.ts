@@ -68,7 +68,7 @@ const ECHO_MS = 30_000;
 /** What the destination says about the content of an object. */
 const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   ...(['ObjectRejected', 'ObjectTooLarge', 'WebhookDenied', 'QuotaExceeded'] as const),
-  ...(['ImmutableField', 'StorageClassNotFound'] as const),
+  ...(['ImmutableField', 'ClaimCannotGrow', 'StorageClassNotFound'] as const),
 ]);
 
 /** Knows for each object what is wanted, and compares that with what is there. No I/O. */

@@ -22,6 +22,12 @@ describe('Given a refusal, in the words of kube-apiserver', () => {
       'ObjectChanged',
       'retry',
     ],
+    [
+      403,
+      'persistentvolumeclaims "x" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+      'ClaimCannotGrow',
+      'terminal',
+    ],
     [400, 'admission webhook "w.example.com" denied the request: no', 'WebhookDenied', 'terminal'],
     [
       500,

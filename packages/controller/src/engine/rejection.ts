@@ -11,6 +11,7 @@ const wording = {
   immutable:
     /\bimmutable\b|cannot change roleRef|may not change once set|updates to .* spec for fields other than/i,
   shrink: /can not be less than (status\.capacity|previous value)/,
+  cannotGrow: /the storageclass that provisions the pvc must support resize/,
   namespaceGoing: /because it is being terminated/,
 } as const;
 
@@ -26,6 +27,7 @@ function codeOf(err: KubeError): DrError['code'] | undefined {
   if (isFieldConflict(err)) return 'ObjectConflict';
   if (status === 413 || wording.tooLarge.test(message)) return 'ObjectTooLarge';
   if (status === 403 && wording.quota.test(message)) return 'QuotaExceeded';
+  if (isForbidden(err) && wording.cannotGrow.test(message)) return 'ClaimCannotGrow';
   if (isForbidden(err) && wording.namespaceGoing.test(message)) return 'ObjectChanged';
   if (wording.webhookDenied.test(message)) return 'WebhookDenied';
   if (status >= 500 && wording.webhookDown.test(message)) return 'WebhookUnavailable';
