@@ -82,7 +82,7 @@ bench-permissions: build ## passes over group and label beside chown and chcon, 
 bench-ssh: build ## the agent's SSH server beside OpenSSH's sshd, one JSON line a figure
 	@node test/dist/bench/ssh/main.js
 
-bench-remotes: build ## CPU and memory of 200 RemoteClusters while nothing happens; as root, seven minutes
+bench-remotes: build ## CPU and memory of 200 RemoteClusters while nothing happens; as root, eight minutes
 	@node test/dist/bench/remotes/main.js
 
 bench-rotation: build ## replacing the key of a cluster with 50 agents; what making a key does to the event loop

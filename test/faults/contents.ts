@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 
 /** Content of each regular file by path (latin1, so that any bytes are told apart). */
 export type Contents = ReadonlyMap<string, string>;
@@ -14,6 +14,16 @@ const PARTIAL_DIR = '.dr-syncer-partial';
  */
 export async function contentsOf(root: string): Promise<Contents> {
   const contents = new Map<string, string>();
+  /** Files with many names are read once: ten thousand of them are one. */
+  const hashes = new Map<string, string>();
+  const hashOfFile = async (path: Buffer): Promise<string> => {
+    const { dev, ino, size, mtimeNs, ctimeNs, nlink } = await lstat(path, { bigint: true });
+    if (nlink === 1n) return hashOf(path);
+    const key = [dev, ino, size, mtimeNs, ctimeNs].join();
+    const hash = hashes.get(key) ?? (await hashOf(path));
+    hashes.set(key, hash);
+    return hash;
+  };
   const directories = [''];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
     const path = Buffer.from(`${root}/${directory}`, 'latin1');
@@ -24,7 +34,7 @@ export async function contentsOf(root: string): Promise<Contents> {
       const below = directory === '' ? name : `${directory}/${name}`;
       if (entry.isDirectory()) directories.push(below);
       if (!entry.isFile()) continue;
-      const hash = await hashOf(Buffer.from(`${root}/${below}`, 'latin1')).catch(() => undefined);
+      const hash = await hashOfFile(Buffer.from(`${root}/${below}`, 'latin1')).catch(() => undefined);
       if (hash !== undefined) contents.set(below, hash);
     }
   }

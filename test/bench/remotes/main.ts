@@ -19,7 +19,8 @@ const BAR_CPU_PERCENT = 1;
 const BAR_RSS_MIB = 250;
 /** A good cluster is looked at every five minutes, give or take a fifth: each is looked at once at least. */
 const WINDOW_S = Number(process.argv[2] ?? 360);
-const SETTLE_S = 20;
+/** Connections of the bringing up are closed after 45 s, all at once. */
+const SETTLE_S = 60;
 const NAMESPACE = 'dr-syncer-system';
 
 async function main(): Promise<void> {

@@ -34,8 +34,11 @@ export interface PlaceholderKeeperOptions {
 }
 
 const INTERVAL_MS = 10_000;
-/** How long a cluster in which there are none is left alone: most have none most of the time. */
-const NONE_MS = 600_000;
+/**
+ * How long a cluster in which there are none is left alone: most have none most of the time, nobody else makes ours, and each
+ * look takes a connection.
+ */
+const NONE_MS = 3_600_000;
 
 /**
  * Removes placeholder pods: those that nobody has used for a while, and those that keep a pod of the workload from
