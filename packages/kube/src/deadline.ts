@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isErrorLike } from './error-like.js';
 
@@ -35,6 +36,8 @@ export function linkedController(outer: AbortSignal | undefined): LinkedControll
   const controller = new AbortController();
   const abort = (): void => controller.abort(outer?.reason);
   if (outer?.aborted === true) abort();
+  // Each call under way listens; Node.js would take more than ten for a leak.
+  if (outer !== undefined) setMaxListeners(Infinity, outer);
   outer?.addEventListener('abort', abort, { once: true });
   return { controller, unlink: () => outer?.removeEventListener('abort', abort) };
 }
