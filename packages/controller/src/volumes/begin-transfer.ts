@@ -95,6 +95,7 @@ export async function beginTransfer(
         scope: begun.scope.scope,
         checksum: transfer.byContent,
         resume: isWorthResuming(begun.source, begun.scope.scope),
+        ...(begun.source && begun.scope.scope === 'All' && { expectedEntries: begun.source.entries }),
       },
     },
     call,

@@ -86,6 +86,8 @@ export const transferOptionsSchema = z.strictObject({
   checksum: z.boolean(),
   /** What was sent of a file when the connection broke is kept, and the next attempt goes on from there. */
   resume: z.boolean(),
+  /** How many a survey has found, for the progress until rsync knows; absent: nobody knows. */
+  expectedEntries: z.number().int().min(0).optional(),
   devices: z.boolean(),
   fileCapabilities: z.boolean(),
 });

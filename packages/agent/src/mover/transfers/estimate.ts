@@ -2,12 +2,15 @@ import type { ProgressReport } from './progress.js';
 
 /** How far it is. */
 export interface Estimate {
-  /** 0..100, never goes back; absent while the list of files is known to grow. */
+  /** 0..100, never goes back; absent while the list of files grows and nobody knows how far. */
   readonly percent?: number;
   /** Size of all files; absent until it is known well enough. */
   readonly bytesTotal?: number;
   readonly filesTotal?: number;
 }
+
+/** More is said only of a whole list. */
+const MOST_GROWING_PERCENT = 99;
 
 /** Within this the total is said to be known. */
 const TOTAL_PRECISION = 1.02;
@@ -18,22 +21,29 @@ const TOTAL_PRECISION = 1.02;
  *
  * rsync does not say the size of everything either, but each percentage, rounded down, bounds it from both sides.
  *
+ * The list of a large volume grows nearly to the end. Until then entries are counted, if it is known how many there are.
+ *
  * Reports from within a file do not say whether the list is complete. Until the first file is done they are believed:
  * a database in one file would show nothing for an hour otherwise.
  */
 export class Estimator {
+  readonly #expectedEntries: number | undefined;
   #growing = false;
   #filesTotal: number | undefined;
   #percent = 0;
   #low = 0;
   #high = Number.POSITIVE_INFINITY;
 
+  constructor(expectedEntries?: number) {
+    this.#expectedEntries = expectedEntries;
+  }
+
   update(report: ProgressReport): Estimate {
     const { known, complete } = report;
     if (known !== undefined) this.#growing = !complete;
     if (this.#growing) {
       this.#forget();
-      return {};
+      return this.#whileGrowing(report);
     }
     this.#bound(report);
     const filesTotal = known ?? this.#filesTotal;
@@ -45,6 +55,20 @@ export class Estimator {
       ...(bytesTotal === undefined ? {} : { bytesTotal }),
       ...(filesTotal === undefined ? {} : { filesTotal }),
     };
+  }
+
+  #whileGrowing({ known, toCheck = 0 }: ProgressReport): Estimate {
+    const expected = this.#expectedEntries;
+    if (expected === undefined) {
+      // What was believed of a first file was said without the others.
+      this.#percent = 0;
+      return {};
+    }
+    if (known !== undefined) {
+      const share = (100 * (known - toCheck)) / Math.max(expected, known);
+      this.#percent = Math.max(this.#percent, Math.min(MOST_GROWING_PERCENT, share));
+    }
+    return { percent: Math.round(this.#percent * 10) / 10 };
   }
 
   #share(report: ProgressReport): number {
@@ -65,7 +89,6 @@ export class Estimator {
   }
 
   #forget(): void {
-    this.#percent = 0;
     this.#low = 0;
     this.#high = Number.POSITIVE_INFINITY;
   }

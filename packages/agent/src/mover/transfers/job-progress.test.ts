@@ -30,6 +30,13 @@ describe('Given an attempt of several streams', () => {
     expect(whole.bytesTotal).toBeUndefined();
   });
 
+  test('When one rsync goes over all in the place of streams Then its progress is that of the entries', () => {
+    const progress = new JobProgress(1_000);
+    progress.plan(shards);
+    const growing = { complete: false, known: 600, toCheck: 100 };
+    expect(progress.report('whole', { ...report(5 * MIB, 5, 600), ...growing }).percent).toBe(50);
+  });
+
   test('When statistics come Then what was moved is summed up, and what there is comes from the one that goes over all', () => {
     const progress = new JobProgress();
     progress.plan(shards);

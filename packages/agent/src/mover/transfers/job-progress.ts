@@ -25,12 +25,17 @@ type Totals = Partial<TransferState>;
 
 /** How far an attempt is, over all of its rsyncs. */
 export class JobProgress {
-  readonly #estimator = new Estimator();
+  readonly #estimator: Estimator;
   readonly #parts = new Map<StreamId, Part>();
   readonly #ended = new Set<number>();
   #planned: readonly Planned[] = [];
   #percent = 0;
   #percentBefore = 0;
+
+  /** @param expectedEntries as a survey has found */
+  constructor(expectedEntries?: number) {
+    this.#estimator = new Estimator(expectedEntries);
+  }
 
   /** There will be streams for these; without it one rsync does all. */
   plan(shards: readonly Planned[]): Totals {

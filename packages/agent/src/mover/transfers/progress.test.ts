@@ -99,6 +99,24 @@ describe('Given reports of a transfer', () => {
     expect(estimator.update(report(20, 90))).toEqual({});
   });
 
+  test('When the list still grows and it is known how far, then entries are counted, and it never goes back', () => {
+    const estimator = new Estimator(10_000);
+    const growing = (files: number, toCheck: number, known: number) => ({
+      files,
+      toCheck,
+      known,
+      complete: false,
+    });
+    expect(estimator.update(report(10, 50, growing(1, 900, 1_000)))).toEqual({ percent: 1 });
+    expect(estimator.update(report(20, 90, growing(900, 1_000, 3_000)))).toEqual({ percent: 20 });
+    expect(estimator.update(report(30, 90))).toEqual({ percent: 20 });
+    expect(estimator.update(report(30, 90, growing(900, 1_500, 3_000)))).toEqual({ percent: 20 });
+    // There are more than the survey has found.
+    expect(estimator.update(report(40, 90, growing(900, 1, 50_000)))).toEqual({ percent: 99 });
+    const whole = estimator.update(report(50, 90, checked(900, 0, 50_001)));
+    expect(whole).toMatchObject({ percent: 100, filesTotal: 50_001 });
+  });
+
   test('When it is one large file, then its reports are believed, and the total is found from them', () => {
     const estimator = new Estimator();
     const size = 123_456_789;

@@ -48,6 +48,7 @@ export class TransferJob implements Transfer {
   /** Gone with the end: what is remembered of a transfer cannot log in anywhere. */
   #key: TransferKey | undefined;
   #request: string | undefined;
+  #expectedEntries: number | undefined;
   #running: Promise<void> | undefined;
   #rate = new Rate(Date.now());
   #version = 0;
@@ -125,6 +126,8 @@ export class TransferJob implements Transfer {
       throw new DrError('BadRequest', `the transfer ${this.id} has been started already`);
     }
     this.#request = request;
+    this.#expectedEntries = options.expectedEntries;
+    this.#progress = new JobProgress(options.expectedEntries);
     this.#rate = new Rate(Date.now());
     this.#change({ phase: 'Connecting', startedAt: new Date().toISOString() });
     this.#running = this.#run(key, destination, options);
@@ -185,7 +188,7 @@ export class TransferJob implements Transfer {
 
   #again(attempt: number): void {
     // What the attempt before had found out about totals holds for this one; how far it got does not.
-    this.#progress = new JobProgress();
+    this.#progress = new JobProgress(this.#expectedEntries);
     this.#rate = new Rate(Date.now());
     this.#state = { ...this.#state };
     delete this.#state.error;
