@@ -40,11 +40,11 @@ export class Estimator {
 
   update(report: ProgressReport): Estimate {
     const { known, complete } = report;
-    if (known !== undefined) this.#growing = !complete;
-    if (this.#growing) {
-      this.#forget();
-      return this.#whileGrowing(report);
+    if (known !== undefined && this.#growing === complete) {
+      this.#growing = !complete;
+      if (this.#growing) this.#forget();
     }
+    if (this.#growing) return this.#whileGrowing(report);
     this.#bound(report);
     const filesTotal = known ?? this.#filesTotal;
     this.#filesTotal = filesTotal;
@@ -59,11 +59,7 @@ export class Estimator {
 
   #whileGrowing({ known, toCheck = 0 }: ProgressReport): Estimate {
     const expected = this.#expectedEntries;
-    if (expected === undefined) {
-      // What was believed of a first file was said without the others.
-      this.#percent = 0;
-      return {};
-    }
+    if (expected === undefined) return {};
     if (known !== undefined) {
       const share = (100 * (known - toCheck)) / Math.max(expected, known);
       this.#percent = Math.max(this.#percent, Math.min(MOST_GROWING_PERCENT, share));
@@ -88,7 +84,9 @@ export class Estimator {
     this.#high = Math.min(this.#high, (bytes * 100) / percent);
   }
 
+  /** What was believed of a first file was said without the others. */
   #forget(): void {
+    this.#percent = 0;
     this.#low = 0;
     this.#high = Number.POSITIVE_INFINITY;
   }

@@ -117,6 +117,14 @@ describe('Given reports of a transfer', () => {
     expect(whole).toMatchObject({ percent: 100, filesTotal: 50_001 });
   });
 
+  test('When the first file is one of many, then what was believed of it is forgotten', () => {
+    const estimator = new Estimator(10_000);
+    expect(estimator.update(report(1_000_000, 90)).percent).toBeCloseTo(90.5);
+    const growing = { files: 1, toCheck: 900, known: 1_000, complete: false };
+    expect(estimator.update(report(1_000_100, 90, growing))).toEqual({ percent: 1 });
+    expect(estimator.update(report(1_000_200, 90))).toEqual({ percent: 1 });
+  });
+
   test('When it is one large file, then its reports are believed, and the total is found from them', () => {
     const estimator = new Estimator();
     const size = 123_456_789;
