@@ -20,8 +20,9 @@ export class TestKubelet {
     this.dir = dir;
   }
 
-  static async make(): Promise<TestKubelet> {
-    const root = await realpath(tmpdir());
+  /** @param where others look for what was abandoned, too */
+  static async make(where = tmpdir()): Promise<TestKubelet> {
+    const root = await realpath(where);
     await removeAbandoned(root);
     return new TestKubelet(await mkdtemp(join(root, `${PREFIX}${process.pid}-`)));
   }
@@ -86,16 +87,16 @@ export interface TestVolume {
   readonly path: string;
 }
 
-/** What test runs that were killed have left mounted. */
+/** What test runs that were killed have left mounted. What is still in use is left for the next run. */
 async function removeAbandoned(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
     const below = join(root, name, 'pods/');
     const left = (await readMounts()).filter(({ mountPoint }) => mountPoint.startsWith(below)).reverse();
-    // Another suite may be at it as well.
-    for (const { mountPoint } of left) await run('umount', [mountPoint]);
-    await rm(join(root, name), { recursive: true, force: true });
+    // Another suite may be at it as well, and what the killed one has started may still be ending.
+    for (const { mountPoint } of left) await run('umount', ['--lazy', mountPoint]);
+    await rm(join(root, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
