@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -50,6 +51,8 @@ export async function withCluster<T>(
     flags.context,
   );
   const cluster = new Cluster(access);
+  // Each call under way listens; Node.js would take more than ten for a leak.
+  setMaxListeners(0, around.signal);
   try {
     return await work(
       {

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { Command, CommanderError } from 'commander';
 
 import { answerShell, COMPLETE } from './completion/answer.js';
@@ -8,6 +10,8 @@ import { programVersion } from './version.js';
 
 /** Runs one command line. Returns one of `exitCodes`. */
 export async function run(args: readonly string[], around: Surroundings): Promise<number> {
+  // Each call listens; Node.js would take more than ten for a leak, and say so.
+  setMaxListeners(0, around.signal);
   const program = makeProgram(around);
   const [first, ...words] = args;
   try {

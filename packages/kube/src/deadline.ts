@@ -36,8 +36,7 @@ export function linkedController(outer: AbortSignal | undefined): LinkedControll
   const controller = new AbortController();
   const abort = (): void => controller.abort(outer?.reason);
   if (outer?.aborted === true) abort();
-  // Each call under way listens; Node.js would take more than ten for a leak.
-  if (outer !== undefined) setMaxListeners(Infinity, outer);
+  if (outer !== undefined) expectMany(outer);
   outer?.addEventListener('abort', abort, { once: true });
   return { controller, unlink: () => outer?.removeEventListener('abort', abort) };
 }
@@ -63,11 +62,17 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal |
   signal.throwIfAborted();
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(asError(signal.reason));
+    expectMany(signal);
     signal.addEventListener('abort', abort, { once: true });
     promise
       .then(resolve, (err: unknown) => reject(asError(err)))
       .finally(() => signal.removeEventListener('abort', abort));
   });
+}
+
+/** Each call under way listens; Node.js would take more than ten for a leak. */
+function expectMany(signal: AbortSignal): void {
+  setMaxListeners(Infinity, signal);
 }
 
 function asError(value: unknown): Error {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 
 import { DrError } from '@dr-syncer/api';
@@ -68,6 +69,8 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    // Each call under way listens; Node.js would take more than ten for a leak.
+    setMaxListeners(0, this.#stop.signal);
     this.#ledger = new Ledger(options);
     this.#pruner = new Pruner({ ...options.prune, writer: options.writer, tally: this.tally });
     this.#types = new Types({
