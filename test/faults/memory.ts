@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-
+import { rssBytes } from '../support/usage.js';
 import type { Side, World } from './world.js';
 
 const sides: readonly Side[] = ['source', 'remote'];
@@ -10,13 +9,16 @@ export function agentMegabytes(world: World): Promise<number[]> {
     sides.map(async (side) => {
       const all = [...(await world.processes(side, 'ssh')), ...(await world.processes(side, 'mover'))];
       const own = all.filter(({ args }) => args[0] === 'node');
-      const sizes = await Promise.all(own.map(({ pid }) => residentBytes(pid)));
-      return sizes.reduce((sum, size) => sum + size, 0) / 1e6;
+      return own.reduce((sum, { pid }) => sum + residentBytes(pid), 0) / 1e6;
     }),
   );
 }
 
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+/** One that has ended since it was listed has none. */
+function residentBytes(pid: number): number {
+  try {
+    return rssBytes(pid);
+  } catch {
+    return 0;
+  }
 }

@@ -136,6 +136,14 @@ export class World {
     return { ended };
   }
 
+  /** How far the volume is, if that is known. */
+  async percent(): Promise<number | undefined> {
+    const { status } = await this.at('source').json<{ status?: SyncedStatus<VolumeStatus> }>([
+      ...['get', `replications.dr-syncer.io/${this.name}`, '-n', SYSTEM_NAMESPACE],
+    ]);
+    return status?.volumes[0]?.percent;
+  }
+
   /** @throws Error with what the status says when it is not completed */
   async expectSync(): Promise<VolumeStatus | undefined> {
     const status = await (await this.begin()).ended;
@@ -226,7 +234,7 @@ export class World {
     return ['pods', '-n', this.name, '-l', 'dr-syncer.io/placeholder-for'];
   }
 
-  /** Asks for new keys on both sides, and waits until nothing of the rotation is left to do. */
+  /** Asks for new keys of one kind, and waits until nothing of the rotation is left to do. */
   async rotateKeys(kind: 'rotate-ssh-key' | 'rotate-host-keys'): Promise<void> {
     const object = `remoteclusters.dr-syncer.io/${this.#remote}`;
     const place = ['-n', SYSTEM_NAMESPACE];

@@ -2,18 +2,19 @@ import { getMaxListeners } from 'node:events';
 
 import { describe, expect, test } from '@jest/globals';
 
-import { withDeadline } from './deadline.js';
+import { untilAborted, withDeadline } from './deadline.js';
+
+const done = () => Promise.resolve();
+const late = () => new Error('late');
 
 describe('Given a signal that many calls listen to at once', () => {
-  test('When there are more than ten Then Node.js takes them for no leak', async () => {
+  test.each<[string, (signal: AbortSignal) => Promise<void>]>([
+    ['have a deadline', (signal) => withDeadline(signal, 1_000, late, done)],
+    ['wait for one promise', (signal) => untilAborted(done(), signal)],
+  ])('When they %s Then Node.js takes more than ten for no leak', async (_name, call) => {
     const { signal } = new AbortController();
     const before = getMaxListeners(signal);
-    await withDeadline(
-      signal,
-      1_000,
-      () => new Error('late'),
-      () => Promise.resolve(),
-    );
+    await call(signal);
     expect([before, getMaxListeners(signal)]).toEqual([10, Infinity]);
   });
 });

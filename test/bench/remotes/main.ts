@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type KubeClient, type KubeObject, wellKnown } from '@dr-syncer/kube';
 
 import { remoteClusters, type Solo, startSolo } from '../../integration/support/solo/solo.js';
+import { cpuSeconds, rssBytes } from '../../support/usage.js';
 import { atMost, print } from '../figure.js';
-import { cpuSeconds, rssMiB } from './usage.js';
 
 /**
  * What many remote clusters cost while nothing happens: CPU and memory of a controller with COUNT RemoteClusters, all
@@ -41,7 +41,7 @@ async function measure(pid: number): Promise<void> {
   let rss = 0;
   while (performance.now() - began < WINDOW_S * 1000) {
     await sleep(1000);
-    rss = Math.max(rss, rssMiB(pid));
+    rss = Math.max(rss, rssBytes(pid) / 2 ** 20);
   }
   const seconds = (performance.now() - began) / 1000;
   const cpu = (100 * (cpuSeconds(pid) - before)) / seconds;

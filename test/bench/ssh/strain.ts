@@ -1,25 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { rssBytes } from '../../support/usage.js';
 import { timed } from './process.js';
 import { remote, rsh, type Servers } from './servers.js';
 import { firstByte } from './transfers.js';
 
-/** Resident memory of a process, MB. */
-function rssMb(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kib) / 1024;
-}
-
-/** Highest resident memory, MB, while `streams` pushes of `source` run at the same time, each to its own place. */
+/** Highest resident memory, MiB, while `streams` pushes of `source` run at the same time, each to its own place. */
 export async function memoryWithStreams({ ours }: Servers, source: string, streams: number): Promise<number> {
   await rm(ours.volume, { recursive: true, force: true });
   await mkdir(ours.volume, { recursive: true });
   let highest = 0;
-  const watch = setInterval(() => (highest = Math.max(highest, rssMb(ours.pid))), 20);
+  const watch = setInterval(() => (highest = Math.max(highest, rssBytes(ours.pid) / 2 ** 20)), 20);
   // One file each, under one name each, so that the streams do not meet.
   const one = (i: number) =>
     timed('rsync', ['-a', '-e', rsh(ours), join(source, '0', String(i)), remote(ours)]);

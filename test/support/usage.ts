@@ -11,7 +11,9 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-export function rssMiB(pid: number): number {
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8')) ?? [];
-  return Number(kib) / 1024;
+/** Resident memory of a process, in bytes; 0 of one that has ended. @throws Error where there is no /proc/PID */
+export function rssBytes(pid: number): number {
+  // A process that has ended and was not waited for has no such line.
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
+  return Number(kib ?? 0) * 1024;
 }
