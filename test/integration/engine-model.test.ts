@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { type Fault, type Faults, withFaults } from './support/faults.js';
 import {
   configMap,
+  deployment,
   makeNamespace,
   openStandby,
   startTwoApiServers,
@@ -348,15 +349,6 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 async function byName(list: Promise<{ items: KubeObject[] }>): Promise<Map<string, KubeObject>> {
   return new Map((await list).items.map((item) => [item.metadata.name, item]));
-}
-
-function deployment(key: string, namespace: string, replicas: number): KubeObject {
-  const labels = { app: key };
-  const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } };
-  return {
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: key, namespace } },
-    spec: { replicas, selector: { matchLabels: labels }, template },
-  };
 }
 
 /**

@@ -171,75 +171,6 @@ describe('Given a source and a remote', () => {
     });
   });
 
-  describe('When somebody changes the copy', () => {
-    const edit = () =>
-      world.remoteUser.client.patch(at(maps, 'a'), { data: { x: 'edited' } }, 'merge', {
-        fieldManager: 'kubectl-edit',
-      });
-
-    test.each([false, true])('Then it is put right (followed: %s)', async (watch) => {
-      await given([maps, configMap('a', '', { x: '1' })]);
-      await sync({ watch });
-      await edit();
-
-      if (!watch) expect((await sync()).tally.stats()).toMatchObject({ applied: 1, failed: 0 });
-
-      await eventually('the repair', async () =>
-        JSON.stringify(await dataOf(world.remoteUser, to)) === '{"a":{"x":"1"}}' ? true : undefined,
-      );
-    });
-
-    test('Then it is reported, where that is the policy', async () => {
-      await given([maps, configMap('a', '', { x: '1' })]);
-      const spec = { drift: 'Report' };
-      await sync({ spec });
-      await edit();
-
-      const engine = await sync({ spec });
-
-      expect(engine.tally.stats()).toMatchObject({ applied: 0, drifted: 1, failed: 0 });
-      expect(await dataOf(world.remoteUser, to)).toEqual({ a: { x: 'edited' } });
-    });
-
-    test('Then fields that we never had stay, and are no drift', async () => {
-      await given([maps, configMap('a', '', { x: '1' })]);
-      await sync();
-      await world.remoteUser.client.patch(at(maps, 'a'), { data: { theirs: '1' } }, 'merge', {
-        fieldManager: 'operator',
-      });
-
-      const engine = await sync();
-
-      expect(engine.tally.stats()).toMatchObject({ applied: 0, unchanged: 1 });
-      expect(await dataOf(world.remoteUser, to)).toEqual({ a: { x: '1', theirs: '1' } });
-    });
-
-    test('Then who changes it again and again does not start a race of writes', async () => {
-      await given([maps, configMap('a', '', { x: '1' })]);
-      const engine = await follow();
-      world.remoteCalls.length = 0;
-
-      for (let i = 0; i < 10; i += 1) {
-        await edit();
-        await new Promise((resolve) => setTimeout(resolve, 150));
-      }
-
-      expect(writes(world.remoteCalls).length).toBeLessThanOrEqual(2);
-      expect(engine.tally.drifted).toBe(1);
-    });
-
-    test('Then a deleted one is made again', async () => {
-      await given([maps, configMap('a', '', { x: '1' })]);
-      await follow();
-
-      await world.remoteUser.client.delete(at(maps, 'a'));
-
-      await eventually('the object', async () =>
-        (await dataOf(world.remoteUser, to))['a'] === undefined ? undefined : true,
-      );
-    });
-  });
-
   describe('When another manager took a field, and the source changes it', () => {
     const conflict = async (conflicts: Record<string, unknown>) => {
       await given([maps, configMap('a', '', { x: '1' })]);
@@ -267,6 +198,19 @@ describe('Given a source and a remote', () => {
   });
 
   describe('When an object of that name is there already', () => {
+    test('Then ours is made as soon as it is gone', async () => {
+      await given([maps, configMap('a', '', { x: '1' })]);
+      await makeNamespace(world.remoteUser, to);
+      await world.remoteUser.client.create(maps, configMap('a', to, { mine: '1' }));
+      expect((await follow()).tally.failures).toBe(1);
+
+      await world.remoteUser.client.delete(at(maps, 'a'));
+
+      await eventually('ours', async () =>
+        JSON.stringify(await dataOf(world.remoteUser, to)) === '{"a":{"x":"1"}}' ? true : undefined,
+      );
+    });
+
     test('Then it is left alone and named', async () => {
       await given([maps, configMap('a', '', { x: '1' })], [maps, configMap('b', '', {})]);
       await makeNamespace(world.remoteUser, to);

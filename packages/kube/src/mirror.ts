@@ -9,6 +9,8 @@ export interface ReflectorHandler<T> {
   updated?(object: T, old: T): void;
   /** The last known state; the deletion itself may have been seen only by its absence from a list. */
   deleted?(object: T): void;
+  /** A complete list has been brought in: what the store lacks now was not there. */
+  listed?(): void;
 }
 
 /** What a reflector keeps of each object; `undefined` leaves the object out. The argument may be changed. */
@@ -79,6 +81,11 @@ export class Mirror<T extends KubeObject> {
     const gone = [...this.store.keys()].filter((key) => !keys.has(key));
     for (const key of gone) this.#remove(key, undefined);
     return gone.length;
+  }
+
+  /** The handlers are told that the store is complete. */
+  listed(): void {
+    this.#notify((handler) => handler.listed?.());
   }
 
   #remove(key: string, last: T | undefined): void {

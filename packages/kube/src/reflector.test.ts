@@ -201,6 +201,7 @@ describe('Given a watch that breaks', () => {
     ],
   ])('When 410 comes as %s, Then it lists again and notices what it missed', async (_name, answer) => {
     const samples: number[] = [];
+    let goneAtList: boolean | undefined;
     await startSynced({ onList: ({ missedDeletions }) => samples.push(missedDeletions) });
     collection.intercept = ({ query }, response) => {
       if (!query.has('watch')) return false;
@@ -208,6 +209,8 @@ describe('Given a watch that breaks', () => {
       answer(response);
       return true;
     };
+    const before = Number(reflector.resourceVersion);
+    reflector.subscribe({ listed: () => (goneAtList = !reflector.store.has('shop/a0')) });
     collection.endWatches();
     collection.delete('a0');
     collection.put('a1', 'w');
@@ -217,6 +220,8 @@ describe('Given a watch that breaks', () => {
     await logged('-a0', '~a1=v>w', '+b=1', '+a2=new');
     expect([...log].sort()).toEqual(['+a2=new', '+b=1', '-a0', '-a2', '~a1=v>w']);
     expect(samples).toEqual([0, 1]);
+    expect(goneAtList).toBe(true);
+    expect(Number(reflector.resourceVersion)).toBe(before + 5);
     expect(errors).toEqual([]);
   });
 

@@ -50,7 +50,9 @@ export class Reflector<T extends KubeObject = KubeObject> {
   #settle: { resolve: () => void; reject: (err: DrError) => void };
   #isSynced = false;
   #running: Promise<void> | undefined;
+  /** From where the watch goes on; undefined: only a list helps. */
   #resourceVersion: string | undefined;
+  #shown: string | undefined;
   #relistAt = 0;
   #lastSeen = performance.now();
   #lastError: DrError | undefined;
@@ -77,6 +79,11 @@ export class Reflector<T extends KubeObject = KubeObject> {
 
   get isSynced(): boolean {
     return this.#isSynced;
+  }
+
+  /** The state of the collection at the server that the store shows; `undefined` before the first list. */
+  get resourceVersion(): string | undefined {
+    return this.#shown;
   }
 
   /** Why the mirror is not up to date at the moment; `undefined` when it is, as far as anyone can know. */
@@ -147,10 +154,11 @@ export class Reflector<T extends KubeObject = KubeObject> {
       this.#heard();
     }
     const missedDeletions = this.#mirror.retain(seen);
-    this.#resourceVersion = resourceVersion;
+    this.#shown = this.#resourceVersion = resourceVersion;
     this.#relistAt = performance.now() + jittered(relistMs, 0.2);
     this.#isSynced = true;
     this.#settle.resolve();
+    this.#mirror.listed();
     contained(() =>
       onList?.({ objects: seen.size, missedDeletions, seconds: (performance.now() - begun) / 1000 }),
     );
@@ -171,7 +179,7 @@ export class Reflector<T extends KubeObject = KubeObject> {
     for await (const event of client.watch(resource, options)) {
       const { resourceVersion } = event.object.metadata;
       this.#mirror.apply(event);
-      this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
+      this.#shown = this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
       this.#heard();
     }
   }

@@ -130,3 +130,12 @@ export async function dataOf({ client }: Cluster, namespace: string): Promise<Re
   const own = items.filter(({ metadata }) => metadata.name !== 'kube-root-ca.crt');
   return Object.fromEntries(own.map((item) => [item.metadata.name, item['data'] ?? {}]));
 }
+
+export function deployment(name: string, namespace: string, replicas: number): KubeObject {
+  const labels = { app: name };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  return {
+    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace } },
+    spec: { replicas, selector: { matchLabels: labels }, template },
+  };
+}

@@ -9,6 +9,10 @@ export type Want =
   /** It is not there in the source. */
   | { readonly kind: 'gone' };
 
+export function isSameWant(a: Want, b: Want): boolean {
+  return a.kind === b.kind && (a.kind !== 'object' || b.kind !== 'object' || a.hash === b.hash);
+}
+
 /** What is at the destination. */
 export interface Present {
   readonly holder: Holder;

@@ -6,10 +6,12 @@ import { backoffMs, isAborted, kubeToDrError, type NewCondition, sleep } from '@
 
 import type { Surroundings } from '../resources/cluster-scoped/surroundings.js';
 import { Alarm } from './alarm.js';
-import { isWrite } from './decide.js';
+import { isSameWant, isWrite } from './decide.js';
 import { type Evaluation, type Item, Ledger, type LedgerOptions, type TypeState } from './ledger.js';
-import { beginRepair, failed, held, type RepairPace, restMs, succeeded } from './pacing.js';
+import { byRank } from './order.js';
+import { beginRepair, failed, held, type RepairPace, restMs, startAnew } from './pacing.js';
 import { Pruner, type PrunerOptions } from './pruner.js';
+import { foreign, going } from './rejection.js';
 import type { SourceEntry, StandbyEntry } from './snapshots.js';
 import { Tally } from './tally.js';
 import type { TypePair } from './type-pairs.js';
@@ -77,6 +79,7 @@ export class Engine {
       ...options,
       ...{ tally: this.tally, signal: this.#stop.signal, always: options.rules.prune },
       onEvent: (type, name, isDeletion) => this.#changed(type, name, isDeletion),
+      onListed: (type) => this.#listed(type),
       onReady: (type) => this.#ready(type),
       onClosed: (type) => {
         for (const item of this.#ledger.items.values()) if (item.type === type) this.#forget(item);
@@ -161,10 +164,17 @@ export class Engine {
 
   #changed(type: TypeState, name: string, isDeletion: boolean): void {
     const item = this.#item(type, name);
-    // What we wrote is gone, whatever the view had seen of it.
-    if (isDeletion) item.written = undefined;
+    if (isDeletion) {
+      // So is what we wrote, whatever the view had seen of it, and what was in the way.
+      item.written = undefined;
+      startAnew(item);
+    }
     this.#dirty.add(item);
     if (type.ready && !this.#busy.has(item) && this.#halted === undefined) this.#alarm.within(DEBOUNCE_MS);
+  }
+
+  #listed(type: TypeState): void {
+    for (const item of this.#ledger.overtaken(type)) this.#changed(type, item.name, true);
   }
 
   #ready(type: TypeState): void {
@@ -246,14 +256,8 @@ export class Engine {
 
   /** Rank by rank, in parallel inside a rank. Never rejects: each failure stays with its object. */
   async #run(items: Set<Item>, everything: boolean): Promise<void> {
-    const ranks = new Map<number, Item[]>();
-    for (const item of items) {
-      this.#busy.add(item);
-      const list = ranks.get(item.type.rank);
-      if (list === undefined) ranks.set(item.type.rank, [item]);
-      else list.push(item);
-    }
-    for (const [, list] of [...ranks].sort(([a], [b]) => a - b)) {
+    for (const item of items) this.#busy.add(item);
+    for (const list of byRank(items, (item) => item.type.rank)) {
       const next = list.values();
       await Promise.all(
         Array.from({ length: Math.min(WORKERS, list.length) }, () => this.#work(next, everything)),
@@ -313,18 +317,16 @@ export class Engine {
     if (resource === undefined || present.owned === '') return;
     await this.#options.writer.settleOrigin(resource, present, this.#stop.signal);
     item.unsure = false;
+    startAnew(item);
   }
 
-  /** What is decided without a write. @throws DrError for what is in the way */
+  /** What is decided without a write. */
   #note(item: Item, { decision, present }: Evaluation, now: number): void {
-    const isExcluded = item.want.kind === 'excluded';
-    if (decision === 'refuse') throw foreign(item, present);
-    if (decision === 'wait') {
-      throw new DrError('ObjectChanged', `${item.name} is being deleted at the destination`);
-    }
-    if (decision === 'leave') this.#settled(item, now);
+    if (decision === 'refuse') this.#hindered(item, foreign(item.name, present?.replication));
+    else if (decision === 'wait') this.#hindered(item, going(item.name));
+    else if (decision === 'leave') this.#settled(item, now);
     else if (decision === 'report') this.#stand(item, 'drifted');
-    else if (isExcluded) this.#stand(item, 'skipped');
+    else if (item.want.kind === 'excluded') this.#stand(item, 'skipped');
     else if (decision === 'forget') this.#forget(item);
     else this.#stand(item, 'kept');
     if (decision === 'prune' && present !== undefined) this.#pruner.add(item, present);
@@ -336,13 +338,16 @@ export class Engine {
     const isNew = present === undefined;
     // Stays so until an answer says what came of it.
     item.unsure ||= isNew;
+    item.fields = undefined;
     const absent = (): boolean => this.#ledger.isAbsent(item);
-    const applied = await this.#options.writer.apply(resource, desired(), present, absent, this.#stop.signal);
+    const { standbyViews, destinationNamespace, writer } = this.#options;
+    const applied = await writer.apply(resource, desired(), present, absent, this.#stop.signal);
     item.unsure = false;
-    item.written = this.#options.standbyViews.entry(resource, this.#options.destinationNamespace, applied);
-    item.fields = item.written.owned;
+    item.written = standbyViews.entry(resource, destinationNamespace, applied.object);
+    if (!applied.isFound) item.fields = item.written.owned;
     item.writtenAt = performance.now();
-    if (decision !== 'repair') succeeded(item);
+    if (this.#ledger.isOvertaken(item)) this.#dirty.add(item);
+    if (decision !== 'repair') startAnew(item);
     this.tally.wrote();
     this.#pruner.drop(item);
     this.#stand(item, 'synced');
@@ -355,8 +360,13 @@ export class Engine {
     this.#stand(item, 'synced');
   }
 
-  #failed(item: Item, err: DrError): void {
-    const { code, message, kind } = err;
+  /** Nothing was tried: as soon as the view shows another state, it is. */
+  #hindered(item: Item, { code, message }: DrError): void {
+    startAnew(item);
+    this.tally.move(item, 'failed', { code, message });
+  }
+
+  #failed(item: Item, { code, message, kind }: DrError): void {
     // Accepted by policy: neither as the source is, nor a failure.
     this.tally.move(item, code === 'ImmutableKept' ? 'drifted' : 'failed', { code, message });
     this.#options.onChange();
@@ -387,13 +397,4 @@ export class Engine {
     if (nextAt !== undefined && this.#options.watch) this.#alarm.within(Math.max(1, nextAt - Date.now()));
     this.#options.onChange();
   }
-}
-
-function isSameWant(a: Item['want'], b: Item['want']): boolean {
-  return a.kind === b.kind && (a.kind !== 'object' || b.kind !== 'object' || a.hash === b.hash);
-}
-
-function foreign({ name }: Item, present: StandbyEntry | undefined): DrError {
-  const whose = present?.replication === undefined ? 'not made by DR-Syncer' : 'made by another Replication';
-  return new DrError('ForeignObject', `${name} exists at the destination and was ${whose}`);
 }

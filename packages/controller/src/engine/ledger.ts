@@ -4,7 +4,7 @@ import { type KubeObject, resourceName } from '@dr-syncer/kube';
 import { decide, type Decision, type Holder, type Rules, type Want } from './decide.js';
 import { ownsAll } from './owned-fields.js';
 import type { DesiredOf } from '../resources/desired.js';
-import { isOlder } from './resource-version.js';
+import { hasReached, isOlder } from './resource-version.js';
 import { parseSource, type SourceEntry, type StandbyEntry } from './snapshots.js';
 import type { Counted, Failure, Standing } from './tally.js';
 import type { TypePair } from './type-pairs.js';
@@ -39,7 +39,7 @@ export interface Item extends Counted {
   writtenAt: number;
   /** It was to be made, and nobody knows what came of it: what is there now may have been there before. */
   unsure: boolean;
-  /** Our field set as we left it, or as it was found good. */
+  /** Our field set as an answer to a write had it, or as it was found good; undefined: not known. */
   fields: string | undefined;
   /** Failed attempts or repairs in a row, and the moment before which nothing is tried again (`performance.now()`). */
   attempts: number;
@@ -62,7 +62,7 @@ export interface LedgerOptions {
   readonly rules: Rules;
 }
 
-/** A write that no view has shown after this long was overtaken by a deletion. */
+/** Where versions can't be compared: a write that no view has shown after this long was overtaken by a deletion. */
 const ECHO_MS = 30_000;
 
 /** What the destination says about the content of an object. */
@@ -151,6 +151,17 @@ export class Ledger {
     return type.standby?.store.has(`${this.#options.destinationNamespace}/${name}`) !== true;
   }
 
+  /** Our write was there once and is gone, perhaps without an event: a list had neither, or the answer came last. */
+  isOvertaken({ type, name, written }: Item): boolean {
+    if (written === undefined || type.standby === undefined) return false;
+    const isThere = type.standby.store.has(`${this.#options.destinationNamespace}/${name}`);
+    return !isThere && hasReached(type.standby.version(), written.metadata.resourceVersion);
+  }
+
+  overtaken(type: TypeState): Item[] {
+    return [...this.items.values()].filter((item) => item.type === type && this.isOvertaken(item));
+  }
+
   /** Objects at the destination that carry our label, of types that have been looked at. */
   owned(types: Iterable<TypeState>): number {
     let count = 0;
@@ -179,7 +190,7 @@ export class Ledger {
     if (written === undefined) return seen;
     const behind =
       seen === undefined
-        ? now - item.writtenAt < ECHO_MS
+        ? now - item.writtenAt < ECHO_MS && !this.isOvertaken(item)
         : isOlder(seen.metadata.resourceVersion, written.metadata.resourceVersion);
     if (behind) return written;
     item.written = undefined;

@@ -31,3 +31,14 @@ const OTHER = 6;
 export function rankOf(kind: string): number {
   return ranks[kind] ?? OTHER;
 }
+
+/** The items of each rank, the first rank first. */
+export function byRank<T>(items: Iterable<T>, rank: (item: T) => number): T[][] {
+  const ranks = new Map<number, T[]>();
+  for (const item of items) {
+    const list = ranks.get(rank(item));
+    if (list === undefined) ranks.set(rank(item), [item]);
+    else list.push(item);
+  }
+  return [...ranks].sort(([a], [b]) => a - b).map(([, list]) => list);
+}

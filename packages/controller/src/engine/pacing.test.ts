@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { beginRepair, failed, held, type Paced, restMs, succeeded } from './pacing.js';
+import { beginRepair, failed, held, type Paced, restMs, startAnew } from './pacing.js';
 
 const item = (more: Partial<Paced> = {}): Paced => ({
   ...{ attempts: 0, notBefore: 0, writtenAt: Number.NEGATIVE_INFINITY, failure: undefined },
@@ -49,7 +49,7 @@ describe('Given an object that was tried', () => {
 
   test('success clears what was counted, and it rests for a moment', () => {
     const one = item({ attempts: 4, notBefore: MINUTE, writtenAt: 1_000 });
-    succeeded(one);
+    startAnew(one);
 
     expect([one.attempts, one.notBefore]).toEqual([0, 0]);
     expect(restMs(one, 1_050)).toBe(150);

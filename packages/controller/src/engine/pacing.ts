@@ -33,8 +33,8 @@ export function beginRepair(item: Paced, now: number, pace = REPAIR): boolean {
   return true;
 }
 
-/** It was written as the source is: what was tried before no longer counts. */
-export function succeeded(item: Paced): void {
+/** What was tried before no longer counts: it was written as the source is, or what had been in the way is not there. */
+export function startAnew(item: Paced): void {
   item.attempts = 0;
   item.notBefore = 0;
 }

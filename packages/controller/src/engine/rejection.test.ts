@@ -2,7 +2,7 @@ import { errorTable } from '@dr-syncer/api';
 import { KubeError } from '@dr-syncer/kube';
 import { describe, expect, test } from '@jest/globals';
 
-import { conflictingManagers, isImmutable, rejection } from './rejection.js';
+import { conflictingManagers, isImmutable, isInvalid, rejection } from './rejection.js';
 
 const failure = (status: number, message: string, reason = 'Unknown', causes: object[] = []) =>
   new KubeError(`apply configmaps n/x: ${message}`, { status, reason, details: { causes } });
@@ -76,5 +76,18 @@ describe('Given a refusal, in the words of kube-apiserver', () => {
     [409, 'field is immutable', false],
   ])('%d %s is about an immutable field: %s', (status, message, expected) => {
     expect(isImmutable(failure(status, message))).toBe(expected);
+  });
+
+  test('what is left without our fields is no valid object: that only the server itself says', () => {
+    const message = 'Deployment.apps "x" is invalid: spec.selector: Required value';
+    const causes = [{ reason: 'FieldValueRequired', field: 'spec.selector', message: 'Required value' }];
+
+    expect(isInvalid(failure(422, message, 'Invalid', causes))).toBe(true);
+
+    expect(isInvalid(failure(422, message, 'Invalid'))).toBe(false);
+    expect(isInvalid(failure(400, message, 'BadRequest', causes))).toBe(false);
+    const denied = 'admission webhook "w" denied the request: it is invalid';
+    expect(isInvalid(failure(422, denied, 'Invalid', causes))).toBe(false);
+    expect(isInvalid(new Error(message))).toBe(false);
   });
 });

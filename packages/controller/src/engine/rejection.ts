@@ -34,6 +34,12 @@ function codeOf(err: KubeError): DrError['code'] | undefined {
   return undefined;
 }
 
+/** The server's own validation refuses the object; not a webhook, which may answer with any code. */
+export function isInvalid(err: unknown): boolean {
+  if (!(err instanceof KubeError) || err.status !== 422 || err.reason !== 'Invalid') return false;
+  return !wording.webhookDenied.test(err.message) && (err.details?.causes?.length ?? 0) > 0;
+}
+
 /** A claim would become smaller. */
 export function isShrink(err: unknown): boolean {
   return wordsOf(err).some((one) => wording.shrink.test(one));
@@ -57,4 +63,15 @@ export function conflictingManagers(err: unknown): string[] {
     ({ message = '' }) => /^conflict with "((?:[^"\\]|\\.)*)"/.exec(message)?.[1] ?? [],
   );
   return [...new Set(names)];
+}
+
+/** The object that is there is not this Replication's. @param holder uid of the Replication that it belongs to */
+export function foreign(name: string, holder?: string): DrError {
+  const whose = holder === undefined ? 'not made by DR-Syncer' : 'made by another Replication';
+  return new DrError('ForeignObject', `${name} exists at the destination and was ${whose}`);
+}
+
+/** The object that is there was deleted, and something still holds it. */
+export function going(name: string): DrError {
+  return new DrError('ObjectChanged', `${name} is being deleted at the destination`);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 
-import { isOlder } from './resource-version.js';
+import { hasReached, isOlder } from './resource-version.js';
 
 test.each([
   ['9', '10', true],
@@ -12,4 +12,17 @@ test.each([
   ['0', '1', false],
 ])('%s is older than %s: %s', (a, b, expected) => {
   expect(isOlder(a, b)).toBe(expected);
+});
+
+test.each([
+  ['10', '9', true],
+  ['10', '10', true],
+  ['9', '10', false],
+  // Nothing is known of these.
+  ['b', 'a', false],
+  ['b', 'b', true],
+  [undefined, '1', false],
+  ['1', undefined, false],
+])('%s has reached %s: %s', (a, b, expected) => {
+  expect(hasReached(a, b)).toBe(expected);
 });

@@ -8,6 +8,12 @@ export function isOlder(a: string | undefined, b: string | undefined): boolean {
   return a.length === b.length ? a < b : a.length < b.length;
 }
 
+/** Whether `a` is known to be `b` or a state after it. */
+export function hasReached(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined) return false;
+  return a === b || isOlder(b, a);
+}
+
 function isDecimal(version: string): boolean {
   return /^[1-9]\d*$/.test(version);
 }

@@ -23,6 +23,8 @@ export interface TypesOptions {
   readonly signal: AbortSignal;
   /** An object at one of the ends has changed, or is gone at the destination (`isDeletion`). */
   readonly onEvent: (type: TypeState, name: string, isDeletion: boolean) => void;
+  /** The destination has been listed anew: what the view lacks was not there. */
+  readonly onListed: (type: TypeState) => void;
   readonly onReady: (type: TypeState) => void;
   readonly onClosed: (type: TypeState) => void;
   readonly onChange: () => void;
@@ -124,13 +126,14 @@ export class Types {
   #openStandby(type: TypeState): TypeState['standby'] {
     const { standby } = type.pair;
     if (standby === undefined) return undefined;
-    const { standbyViews, destinationNamespace, watch, signal, onEvent } = this.#options;
+    const { standbyViews, destinationNamespace, watch, signal, onEvent, onListed } = this.#options;
     if (!watch) return standbyViews.listed(standby, destinationNamespace, signal);
     const tell =
       (isDeletion: boolean) =>
       ({ metadata }: KubeObject): void =>
         onEvent(type, metadata.name, isDeletion);
-    const handler = { added: tell(false), updated: tell(false), deleted: tell(true) };
+    const listed = (): void => onListed(type);
+    const handler = { added: tell(false), updated: tell(false), deleted: tell(true), listed };
     return standbyViews.watched(standby, destinationNamespace, handler);
   }
 

@@ -18,6 +18,8 @@ import {
 /** The objects of one type in one namespace, as they are at a moment or as they go on being. */
 export interface View<T extends KubeObject> {
   readonly store: ReadStore<T>;
+  /** The state of the server that the store of a mirror shows; of a list that stays as it is: `undefined`. */
+  version(): string | undefined;
   /**
    * Resolves when the store has had a complete list. Rejects when the type can't be listed; a view that is kept up to
    * date goes on trying.
@@ -75,6 +77,7 @@ export class Views<T extends KubeObject> {
     done.catch(() => undefined);
     return {
       store,
+      version: () => undefined,
       ready: (waiting) => untilAborted(done, waiting),
       synced: done,
       close: () => controller.abort(),
@@ -90,6 +93,7 @@ export class Views<T extends KubeObject> {
     let closed = false;
     return {
       store: shared.reflector.store,
+      version: () => shared.reflector.resourceVersion,
       ready: (signal) => untilAborted(Promise.race([shared.reflector.synced, shared.failed.first]), signal),
       synced: shared.reflector.synced,
       close: () => {

@@ -15,7 +15,7 @@ import {
 import { withSizeOf } from '../resources/claim-size.js';
 import { decideImmutable, type ImmutableAction, immutableError } from '../resources/immutable.js';
 import { otherManagers, wasThereBefore } from './owned-fields.js';
-import { conflictingManagers, isImmutable, isShrink, rejection } from './rejection.js';
+import { conflictingManagers, foreign, isImmutable, isInvalid, isShrink, rejection } from './rejection.js';
 import type { StandbyEntry } from './snapshots.js';
 import type { WriteQueue } from './write-queue.js';
 
@@ -34,6 +34,13 @@ export interface WriterOptions {
   readonly dryRun?: boolean;
 }
 
+/** An object at the destination as a write has left it. */
+export interface Applied {
+  readonly object: KubeObject;
+  /** The answer was lost and it was looked up afterwards: others may have changed it in between. */
+  readonly isFound: boolean;
+}
+
 /** How long an object that is made anew may take to go. */
 const GONE_MS = 10_000;
 const GONE_POLL_MS = 100;
@@ -50,7 +57,7 @@ export class Writer {
   }
 
   /**
-   * Makes the object as desired and returns it as the server has it then. What is there must be what was seen there
+   * Makes the object as desired and tells how the server has it then. What is there must be what was seen there
    * (`present`, by uid); what was not there is made only if it still is not.
    *
    * @param isAbsent whether, as far as is known now, no object of that name is there: asked before each attempt
@@ -62,7 +69,7 @@ export class Writer {
     present: StandbyEntry | undefined,
     isAbsent: () => boolean,
     signal: AbortSignal,
-  ): Promise<KubeObject> {
+  ): Promise<Applied> {
     checkNumbers(desired);
     await this.#options.check(desired, signal);
     try {
@@ -130,17 +137,17 @@ export class Writer {
     desired: KubeObject,
     isAbsent: () => boolean,
     signal: AbortSignal,
-  ): Promise<KubeObject> {
-    let applied: KubeObject;
+  ): Promise<Applied> {
+    let applied: Applied;
     try {
-      applied = await this.#send(type, desired, false, signal, isAbsent);
+      applied = answered(await this.#send(type, desired, false, signal, isAbsent));
     } catch (err) {
-      if (isFieldConflict(err)) throw foreign(desired);
-      const made = isLost(err) ? await this.#look(type, desired, signal) : undefined;
-      if (made === undefined) throw err;
-      applied = made;
+      if (isFieldConflict(err)) throw foreign(desired.metadata.name);
+      const object = isLost(err) ? await this.#look(type, desired, signal) : undefined;
+      if (object === undefined) throw err;
+      applied = { object, isFound: true };
     }
-    await this.#refuseTheirs(type, applied, signal);
+    await this.#refuseTheirs(type, applied.object, signal);
     return applied;
   }
 
@@ -163,7 +170,8 @@ export class Writer {
 
   /**
    * Somebody was faster and has made one of the same name, with which ours was merged. An apply that says nothing gives
-   * up every field that we own, which leaves the object as it was before us. @throws DrError ForeignObject
+   * up every field that we own, which leaves the object as it was before us. Where what would be left is no valid object
+   * there was none before us: it is ours, and others have written to it since. @throws DrError ForeignObject
    */
   async #refuseTheirs(
     type: ApiResource,
@@ -178,8 +186,13 @@ export class Writer {
       ...(uid !== undefined && { uid }),
     };
     const nothing = { apiVersion, kind, metadata: identity };
-    if (this.#options.dryRun !== true) await this.#send(type, nothing, false, signal);
-    throw foreign({ apiVersion, kind, metadata });
+    try {
+      if (this.#options.dryRun !== true) await this.#send(type, nothing, false, signal);
+    } catch (err) {
+      if (isInvalid(err)) return;
+      throw err;
+    }
+    throw foreign(name);
   }
 
   async #updateOrRecreate(
@@ -187,11 +200,11 @@ export class Writer {
     desired: KubeObject,
     present: StandbyEntry,
     signal: AbortSignal,
-  ): Promise<KubeObject> {
+  ): Promise<Applied> {
     try {
-      return await this.#update(type, desired, present, signal);
+      return answered(await this.#update(type, desired, present, signal));
     } catch (err) {
-      if (isShrink(err)) return this.#keepSize(type, desired, present, signal);
+      if (isShrink(err)) return answered(await this.#keepSize(type, desired, present, signal));
       if (!isImmutable(err)) throw err;
       return this.#immutable(type, desired, present, rejection(err).message, signal);
     }
@@ -216,7 +229,7 @@ export class Writer {
     { metadata: seen }: StandbyEntry,
     refusal: string,
     signal: AbortSignal,
-  ): Promise<KubeObject> {
+  ): Promise<Applied> {
     const { name, namespace } = desired.metadata;
     const ref = { resource: type, name, namespace };
     const now = await this.#options.client.get(ref, { signal });
@@ -230,7 +243,7 @@ export class Writer {
     if (now.metadata.uid !== seen.uid) {
       throw new DrError('ObjectChanged', `${name} was replaced by another of the same name a moment ago`);
     }
-    if (this.#options.dryRun === true) return desired;
+    if (this.#options.dryRun === true) return answered(desired);
     await this.remove(type, now as StandbyEntry, signal);
     await this.#untilGone(ref, signal);
     return this.#create(type, desired, () => true, signal);
@@ -293,14 +306,13 @@ export class Writer {
   }
 }
 
+function answered(object: KubeObject): Applied {
+  return { object, isFound: false };
+}
+
 /** The call may have had its effect. */
 function isLost(err: unknown): boolean {
   return err instanceof KubeError && (err.status === 0 || err.status >= 500);
-}
-
-function foreign({ metadata }: KubeObject): DrError {
-  const { name } = metadata;
-  return new DrError('ForeignObject', `${name} exists at the destination and was not made by DR-Syncer`);
 }
 
 /** The server checks `metadata.uid` of an apply against the object that is there (validation: it is immutable). */

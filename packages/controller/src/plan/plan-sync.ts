@@ -135,7 +135,7 @@ async function planObjects(
     sourceViews: new Views({ client: source.client, transform: sourceTransform, onError: ignore }),
     standbyViews: new Views({ client: remote.client, transform: standbyTransform, onError: ignore }),
     always: policy.rules.prune,
-    ...{ onEvent: ignore, onReady: ignore, onClosed: ignore, onChange: ignore },
+    ...{ onEvent: ignore, onListed: ignore, onReady: ignore, onClosed: ignore, onChange: ignore },
   });
   const queue = new WriteQueue();
   try {

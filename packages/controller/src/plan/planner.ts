@@ -152,7 +152,7 @@ export class Planner {
     const { name, namespace } = desired.metadata;
     const before = present && (await remote.client.get({ resource, name, namespace }, { signal }));
     try {
-      const after = await writer.apply(resource, desired, present, () => true, signal);
+      const { object: after } = await writer.apply(resource, desired, present, () => true, signal);
       if (before === undefined) return entry(item, action);
       const whole = { ...before, apiVersion: desired.apiVersion, kind: desired.kind };
       const isAnew = after.metadata.uid === undefined;
