@@ -42,6 +42,7 @@ const ofRemote = fc.oneof(
   fc.record({ op: fc.constant('delete copy' as const), name }),
   fc.record({ op: fc.constant('scale copy' as const), name, replicas: fc.nat(5) }),
   fc.record({ op: fc.constant('make foreign' as const), name, value }),
+  fc.record({ op: fc.constant('remove foreign' as const), name }),
 );
 type Op =
   typeof ofSource extends fc.Arbitrary<infer A>
@@ -141,7 +142,11 @@ describe('Given an engine that follows both ends, and users of both', () => {
             .create(maps, object, { fieldManager: 'somebody' })
             .catch(() => undefined);
           if (made !== undefined) model.foreign.set(op.name, op.value);
+          return;
         }
+        case 'remove foreign':
+          if (!model.foreign.delete(op.name)) return;
+          return this.#gone(world.remoteUser, maps, op.name, this.to);
       }
     }
 
@@ -312,7 +317,7 @@ describe('Given an engine that follows both ends, and users of both', () => {
     // The fourth name is the fence's.
     const step: fc.Arbitrary<Op> = fc.oneof(
       ofSource.filter((one) => one.op !== 'scale' && one.name !== 'd'),
-      ofRemote.filter((one) => one.op !== 'scale copy' && one.op !== 'make foreign' && one.name !== 'd'),
+      ofRemote.filter((one) => one.op !== 'scale copy' && !one.op.endsWith('foreign') && one.name !== 'd'),
     );
 
     await fc.assert(
@@ -387,6 +392,7 @@ function expectedWrites(model: Model, copies: Map<string, string>, step: Op): nu
     case 'scale':
     case 'scale copy':
     case 'make foreign':
+    case 'remove foreign':
       return 0;
   }
 }

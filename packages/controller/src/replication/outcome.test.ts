@@ -10,7 +10,7 @@ import { outcomeOf } from './outcome.js';
 function engineWith(
   synced: number,
   failures: readonly ErrorCode[] = [],
-  more: Partial<Pick<Engine, 'halted' | 'pruning'>> = {},
+  { pending = 0, ...more }: Partial<Pick<Engine, 'halted' | 'pruning'>> & { pending?: number } = {},
 ): Engine {
   const tally = new Tally();
   const add = (name: string, code?: ErrorCode): void => {
@@ -19,6 +19,9 @@ function engineWith(
     tally.move(item, code ? 'failed' : 'synced', code && { code, message: `because of ${code}` });
   };
   for (let i = 0; i < synced; i += 1) add(`o${i}`);
+  for (let i = 0; i < pending; i += 1) {
+    tally.add({ kind: 'ConfigMap', name: `new${i}`, standing: 'pending', failure: undefined });
+  }
   failures.forEach((code, i) => add(`bad${i}`, code));
   const surroundings = {
     type: 'ClusterResourcesReady',
@@ -67,6 +70,15 @@ describe('Given the end of a sync', () => {
     expect(result.message).toContain(`because of ${failures[0] ?? volumes[0]?.reason ?? ''}`);
   });
 
+  test('an object that is not there yet is no failed one, and is tried again', () => {
+    const result = outcomeOf(engineWith(2, [], { pending: 1 }), []);
+
+    expect(result).toMatchObject({ ok: false, retry: true, message: '1 of 3 objects are not there yet' });
+    expect(outcomeOf(engineWith(2, ['WebhookDenied'], { pending: 1 }), []).message).toBe(
+      '1 of 4 objects failed, first ConfigMap/bad0: because of WebhookDenied; 1 of 4 objects are not there yet',
+    );
+  });
+
   test('a guard that holds is said, with the word to let go', () => {
     const { ok, message } = outcomeOf(engineWith(1, [], { pruning: { waiting: 30, token: 'abc' } }), []);
 
@@ -95,6 +107,16 @@ describe('Given a standby that is followed', () => {
     expect(written).toMatchObject({ phase: 'Completed', objectsSyncedTime: now.toISOString() });
     expect(at('2026-06-01T12:09:00Z')).toBeUndefined();
     expect(at('2026-06-01T12:10:00Z')).toMatchObject({ objectsSyncedTime: '2026-06-01T12:10:00.000Z' });
+  });
+
+  test('When an object has just come Then it is counted, and what was said of the rest stays until it is there', () => {
+    const coming = followingStatus(replication(written), engineWith(2, [], { pending: 1 }), now);
+
+    expect(coming).toEqual({ ...written, syncStats: { ...written.syncStats, total: 3 } });
+    expect(followingStatus(replication(coming!), engineWith(2, [], { pending: 1 }), now)).toBeUndefined();
+    expect(followingStatus(replication(coming!), engineWith(3), now)).toMatchObject({
+      ...{ phase: 'Completed', syncStats: { total: 3 } },
+    });
   });
 
   test('When an object fails Then that is written, and the time stays that of the last good moment', () => {

@@ -20,20 +20,21 @@ export function outcomeOf(engine: Engine, volumes: readonly VolumeStatus[], hook
   const { tally } = engine;
   const { total, applied } = tally.stats();
   const failed = volumes.filter(({ phase }) => phase !== 'Succeeded');
-  const missing = tally.failures + tally.pending;
-  if (missing === 0 && failed.length === 0 && hooks === undefined) {
+  const { failures, pending } = tally;
+  if (failures + pending === 0 && failed.length === 0 && hooks === undefined) {
     const message = `${total} objects (${applied} written) and ${volumes.length} volumes are in place.`;
     return { ok: true, reason: 'Synced', message: message + remarks(engine), retry: false };
   }
   const first = tally.firstFailure;
   const [volume] = failed;
   const parts = [
-    ...(missing > 0 ? [`${missing} of ${total} objects failed, first ${first?.text ?? ''}`] : []),
+    ...(failures > 0 ? [`${failures} of ${total} objects failed, first ${first?.text ?? ''}`] : []),
+    ...(pending > 0 ? [`${pending} of ${total} objects are not there yet`] : []),
     ...(volume ? [volumesText(failed.length, volumes.length, volume)] : []),
     ...(hooks ? [`${hooks.message}. ${hooks.remedy}`] : []),
   ];
   const codes = [volume?.reason, hooks?.code].filter((code) => code !== undefined);
-  const retry = [first?.code, ...codes].some((code) => kindOf(code) === 'retry');
+  const retry = pending > 0 || [first?.code, ...codes].some((code) => kindOf(code) === 'retry');
   return { ok: false, reason: reasonOf(codes[0]), message: parts.join('; '), retry };
 }
 

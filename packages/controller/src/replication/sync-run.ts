@@ -2,7 +2,7 @@ import type { DrError } from '@dr-syncer/api';
 import type PQueue from 'p-queue';
 
 import { decidePrivilege, type PrivilegeEnd } from '@dr-syncer/identity';
-import type { KubeObject } from '@dr-syncer/kube';
+import { type KubeObject, sleep } from '@dr-syncer/kube';
 
 import type { Agents } from '../clusters/agents.js';
 import type { Cluster } from '../clusters/cluster.js';
@@ -31,6 +31,10 @@ export interface SyncRunOptions extends CopyAtRestOptions {
   readonly engine: (claimed: ClaimedNamespace) => Promise<HeldEngine>;
   readonly passes: PQueue;
 }
+
+/** An object is written within moments; one that is not by then is reported as not there yet. */
+const CATCH_UP_MS = 10_000;
+const CATCH_UP_POLL_MS = 50;
 
 export interface HeldEngine {
   readonly engine: Engine;
@@ -63,10 +67,19 @@ export async function syncNamespace(options: SyncRunOptions, signal: AbortSignal
         syncVolumes(options, way, standby),
       );
     }
+    await untilCaughtUp(engine, signal);
     signal.throwIfAborted();
     return outcomeOf(engine, progress.volumes, hooks);
   } finally {
     await release();
+  }
+}
+
+/** Objects of a followed namespace that came while the rest was synced are on their way: the sync ends with them. */
+async function untilCaughtUp({ tally }: Engine, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + CATCH_UP_MS;
+  while (tally.pending > 0 && tally.failures === 0 && performance.now() < deadline) {
+    await sleep(CATCH_UP_POLL_MS, signal);
   }
 }
 
