@@ -134,6 +134,11 @@ describe('Given an agent that is not as it should be', () => {
     expect(await codeOf(connectControl(await start({ refuseExec: true })))).toBe('AgentRefusedKey');
   });
 
+  test('When it says goodbye with the login Then it is not reached', async () => {
+    const target = await start({ endAtLogin: true });
+    for (let i = 0; i < 10; i += 1) expect(await codeOf(connectControl(target))).toBe('AgentUnreachable');
+  });
+
   test('When it speaks nonsense on the channel Then requests fail', async () => {
     const target = await start({ onExec: (channel) => channel.write('Welcome!\n') });
     const connection = await connectControl(target);

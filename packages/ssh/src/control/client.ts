@@ -114,11 +114,17 @@ class Attempt {
   async #openChannel(): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
       this.#client.once('close', () => reject(this.#reason()));
-      this.#client.exec(CONTROL_COMMAND, (err, channel) => {
+      const opened = (err: Error | undefined, channel: ClientChannel): void => {
         if (!err) resolve(channel);
         else
           reject(new DrError('AgentRefusedKey', 'the agent does not give the control protocol to this key'));
-      });
+      };
+      try {
+        this.#client.exec(CONTROL_COMMAND, opened);
+      } catch {
+        // The agent has left with its answer to the login: its keys changed at that moment.
+        reject(this.#reason());
+      }
     });
   }
 

@@ -9,6 +9,8 @@ export interface TestServerOptions {
   readonly clientKey: Buffer;
   readonly onExec: (channel: ServerChannel, command: string) => void;
   readonly refuseExec?: boolean;
+  /** Says goodbye as soon as the client is in. */
+  readonly endAtLogin?: boolean;
 }
 
 export interface TestServer {
@@ -29,6 +31,9 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     connection.on('close', () => connections.delete(connection));
     connection.on('error', () => undefined);
     connection.on('authentication', (ctx) => authenticate(ctx, options.clientKey, logins));
+    connection.on('ready', () => {
+      if (options.endAtLogin) connection.end();
+    });
     connection.on('session', (accept) => {
       const session = accept();
       session.on('exec', (acceptExec, reject, { command }) => {
