@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { type Transition, transitions } from '@dr-syncer/controller';
+import { type RotationSubject, type Transition, transitions } from '@dr-syncer/controller';
 import { type KubeObject, wellKnown } from '@dr-syncer/kube';
 import { connectControl, parsePrivateKey, type PrivateKey } from '@dr-syncer/ssh';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -150,6 +150,32 @@ describe('Given the agents of a cluster, with an API server and kubelets', () =>
     expect(one.record.current).toBe(two.record.current);
     expect(keyIn(await keySecret()).fingerprint).toBe(one.record.current);
     await each(async (node) => login(node, keyIn(await keySecret())));
+  }, 60_000);
+
+  test('When another controller serves the annotation meanwhile Then it is not served twice', async () => {
+    const other = await rig.controller();
+    const order = orderOf('rotate', 1_000);
+    let served: string | undefined;
+    const { subject } = controller;
+    const overtaken: RotationSubject<Awaited<ReturnType<typeof subject.load>>> = {
+      nodes: (until) => subject.nodes(until),
+      ask: (...args) => subject.ask(...args),
+      advance: (...args) => subject.advance(...args),
+      publish: (...args) => subject.publish(...args),
+      load: async (until) => {
+        const keys = await subject.load(until);
+        // It waits for the overlap to pass.
+        if (keys.record.phase !== 'Switched' || served !== undefined) return keys;
+        served = (await rig.settle(other.subject, order)).record.current;
+        return subject.load(until);
+      },
+    };
+
+    const { record } = await rig.settle(overtaken, order);
+    other.agents.close();
+
+    expect(served).toBeDefined();
+    expect(record.current).toBe(served);
   }, 60_000);
 
   test('When the Secret is deleted in the middle Then a new key takes its place and the lost ones are refused', async () => {

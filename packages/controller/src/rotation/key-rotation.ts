@@ -63,6 +63,8 @@ export interface KeyRotationOptions<K extends RotatedKeys> {
 /** Agents that are asked at the same time. */
 const PARALLEL = 16;
 const PATIENCE_MS = 3_000;
+/** When to look again after somebody else has taken a step. */
+const CHANGED_MS = 250;
 
 /**
  * Takes the steps that the pure machine decides on. It remembers nothing that would be missed: a new one, in another
@@ -91,7 +93,10 @@ export class KeyRotation<K extends RotatedKeys> {
         if (performance.now() + decision.ms > until)
           return { keys, waitingFor: decision.for, againInMs: decision.ms };
         await sleep(decision.ms, signal);
+        const { phase } = keys.record;
         keys = await subject.load(signal);
+        // Somebody else is at it, and may have served the annotation: what it asks for has to be read anew.
+        if (keys.record.phase !== phase) return { keys, waitingFor: [], againInMs: CHANGED_MS };
         continue;
       }
       const served = servedBy(decision.take);
