@@ -356,6 +356,9 @@ async function byName(list: Promise<{ items: KubeObject[] }>): Promise<Map<strin
   return new Map((await list).items.map((item) => [item.metadata.name, item]));
 }
 
+/** What others have written to a copy that was not wanted: when it is wanted again, it is put right. */
+const EDITED = 'edited';
+
 /**
  * How many writes the step must cause. Keeps in `copies` what the standby has then (of ours: the value of `x`).
  */
@@ -380,6 +383,7 @@ function expectedWrites(model: Model, copies: Map<string, string>, step: Op): nu
       const copy = copies.get(step.name);
       if (copy === undefined || copy === step.value) return 0;
       if (model.isWanted(step.name)) return 1;
+      copies.set(step.name, EDITED);
       return 0;
     }
     case 'delete copy':
